@@ -1,0 +1,166 @@
+import Recognizing
+import Vocabulary
+
+/// What policy says of a call, with what led to it.
+package enum Decision: Hashable, Sendable {
+    case allow(Allowance)
+    case ask(Question)
+    case deny(Denial)
+}
+
+/// Why a call may be sent: one ground a pair, in the order of the call's pairs.
+package struct Allowance: Hashable, Sendable {
+    package enum Ground: Hashable, Sendable {
+        case statement(StatementID)
+        /// A live grant covers the pair, which `statements` ask for.
+        case grant(GrantID, statements: [StatementID])
+        /// `sts:GetCallerIdentity`.
+        case alwaysAnswered
+    }
+
+    package let grounds: [Ground]
+
+    /// The grants that the call would use, without doubles.
+    package var grants: [GrantID] {
+        var ids: [GrantID] = []
+        for case .grant(let id, _) in grounds where !ids.contains(id) { ids.append(id) }
+        return ids
+    }
+
+    /// The statements that led to it, without doubles.
+    package var statements: [StatementID] {
+        var ids: [StatementID] = []
+        for ground in grounds {
+            switch ground {
+            case .statement(let id): if !ids.contains(id) { ids.append(id) }
+            case .grant(_, let statements): for id in statements where !ids.contains(id) { ids.append(id) }
+            case .alwaysAnswered: continue
+            }
+        }
+        return ids
+    }
+
+    package init(grounds: [Ground]) { self.grounds = grounds }
+}
+
+/// What humans must be asked before a call may be sent.
+package struct Question: Hashable, Sendable {
+    /// The pairs that ask.
+    package let pairs: [Pair]
+    /// The asking statements that decided, sorted; all of them must be met.
+    package let statements: [StatementID]
+    /// Their terms, merged to the strictest.
+    package let terms: ApprovalTerms
+    /// SHA-256 over the text of ``statements``: a grant whose statement changed asks anew.
+    package let fingerprint: Digest
+
+    package init(pairs: [Pair], statements: [StatementID], terms: ApprovalTerms, fingerprint: Digest) {
+        self.pairs = pairs
+        self.statements = statements
+        self.terms = terms
+        self.fingerprint = fingerprint
+    }
+}
+
+/// Why a call is refused: every failing pair.
+package struct Denial: Hashable, Sendable {
+    package enum Reason: Hashable, Sendable {
+        /// A `Deny` statement matches.
+        case statement(StatementID)
+        /// No statement matches.
+        case byDefault
+        /// Nothing is known of the resource and no asking statement on `"*"` matches.
+        case unknownResource
+        /// The reply holds credentials and no statement names the action literally.
+        case vendsCredentials
+        /// The operation is unsigned by model and is not relayed.
+        case unsignedByModel
+    }
+
+    package struct Item: Hashable, Sendable {
+        package let pair: Pair
+        package let reason: Reason
+
+        package init(pair: Pair, reason: Reason) {
+            self.pair = pair
+            self.reason = reason
+        }
+    }
+
+    package let items: [Item]
+
+    package init(items: [Item]) { self.items = items }
+}
+
+/// The `Approval` block of an asking statement, or of several merged.
+package struct ApprovalTerms: Hashable, Sendable {
+    /// One statement's approvers: so many of each group or person.
+    package struct Quorum: Hashable, Sendable {
+        /// The names and how many reviews each must give; any one of `names` when `anyOne`.
+        package let needs: [Need]
+        package let anyOne: Bool
+
+        package struct Need: Hashable, Sendable {
+            /// A group or person of `approvers.yaml`.
+            package let name: String
+            package let count: Int
+
+            package init(name: String, count: Int) {
+                self.name = name
+                self.count = count
+            }
+        }
+
+        package init(needs: [Need], anyOne: Bool) {
+            self.needs = needs
+            self.anyOne = anyOne
+        }
+    }
+
+    package enum Scope: String, Hashable, Sendable {
+        case exact
+        case resource
+        case prefix
+        case statement
+    }
+
+    package enum Hold: Hashable, Sendable {
+        /// By the client that calls (`notes/clients.md` section 5).
+        case auto
+        case fixed(Duration)
+    }
+
+    /// All must be met.
+    package let quorums: [Quorum]
+    package let scope: Scope
+    package let grantTTL: Duration
+    package let maxUses: Int
+    package let pendingTTL: Duration
+    package let firstUseWithin: Duration?
+    package let hold: Hold
+    package let confirmsTyped: Bool
+    package let needsAgentReason: Bool
+    package let needsReviewReason: Bool
+    package let needsSignedEvidence: Bool
+    package let needsPostReview: Bool
+
+    package init(
+        quorums: [Quorum], scope: Scope = .exact, grantTTL: Duration = .seconds(900), maxUses: Int = 1,
+        pendingTTL: Duration = .seconds(1800), firstUseWithin: Duration? = nil, hold: Hold = .auto,
+        confirmsTyped: Bool = false, needsAgentReason: Bool = false, needsReviewReason: Bool = false,
+        needsSignedEvidence: Bool = false, needsPostReview: Bool = false
+    ) {
+        self.quorums = quorums
+        self.scope = scope
+        self.grantTTL = grantTTL
+        self.maxUses = maxUses
+        self.pendingTTL = pendingTTL
+        self.firstUseWithin = firstUseWithin
+        self.hold = hold
+        self.confirmsTyped = confirmsTyped
+        self.needsAgentReason = needsAgentReason
+        self.needsReviewReason = needsReviewReason
+        self.needsSignedEvidence = needsSignedEvidence
+        self.needsPostReview = needsPostReview
+    }
+}

@@ -1,0 +1,63 @@
+/// Text that an agent wrote about itself: at most 500 characters, quoted wherever it is shown, never trusted.
+package struct ClaimedText: Hashable, Sendable {
+    package static let lengthMax = 500
+
+    /// Where the text came from.
+    package enum Source: String, Hashable, Sendable {
+        case sessionToken = "session-token"
+        case header = "header"
+        case userAgent = "user-agent"
+    }
+
+    package let text: String
+    package let source: Source
+
+    /// `text`, cut to ``lengthMax`` characters and marked with `…` when it was longer.
+    package init(_ text: String, source: Source) {
+        self.text = text.count > Self.lengthMax ? text.prefix(Self.lengthMax - 1) + "…" : text
+        self.source = source
+    }
+}
+
+/// How sure we are of who calls.
+package enum IdentityStrength: String, Hashable, Sendable {
+    /// The listener it came in by says who; any process that reaches the listener can be it.
+    case listener
+    /// The call carries a verified signature by a key we issued.
+    case signed
+}
+
+/// The credential scope that a request claims, verified or not. It only routes: the service judged is the service signed for
+/// and the host dialled, so a lie gains nothing.
+package struct CredentialScope: Hashable, Sendable {
+    package let region: String
+    /// The signing name, lower case: `dynamodb`.
+    package let service: String
+
+    package init(region: String, service: String) {
+        self.region = region
+        self.service = service
+    }
+}
+
+/// Who calls, as Identifying found it.
+package struct Caller: Hashable, Sendable {
+    package let agent: AgentName
+    package let session: SessionID
+    package let strength: IdentityStrength
+    package let task: ClaimedText?
+    package let reason: ClaimedText?
+    package let scope: CredentialScope?
+
+    package init(
+        agent: AgentName, session: SessionID, strength: IdentityStrength, task: ClaimedText?, reason: ClaimedText?,
+        scope: CredentialScope?
+    ) {
+        self.agent = agent
+        self.session = session
+        self.strength = strength
+        self.task = task
+        self.reason = reason
+        self.scope = scope
+    }
+}

@@ -1,0 +1,36 @@
+/// What became of a signed request.
+package struct Outcome: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable {
+        /// AWS answered, with ``Outcome/status``.
+        case answered
+        /// Nothing was sent: no connection, or the sidecar stopped first. AWS certainly did not act.
+        case notSent = "not-sent"
+        /// It was sent, or may have been, and no whole answer came: it may have run.
+        case unknown
+    }
+
+    package let kind: Kind
+    package let status: Int?
+    /// AWS's request id, and for S3 also `x-amz-id-2`.
+    package let awsRequestID: String?
+    package let awsExtendedRequestID: String?
+    /// In words, for kinds other than answered.
+    package let error: String?
+    package let bytesSent: Int
+    package let bytesReceived: Int
+    package let elapsed: Duration
+
+    package init(
+        kind: Kind, status: Int?, awsRequestID: String?, awsExtendedRequestID: String?, error: String?,
+        bytesSent: Int, bytesReceived: Int, elapsed: Duration
+    ) {
+        self.kind = kind
+        self.status = status
+        self.awsRequestID = awsRequestID
+        self.awsExtendedRequestID = awsExtendedRequestID
+        self.error = error
+        self.bytesSent = bytesSent
+        self.bytesReceived = bytesReceived
+        self.elapsed = elapsed
+    }
+}

@@ -1,0 +1,60 @@
+/// What an action touches: an ARN, `*` for an action that has no resource types, or either with parts that the request
+/// does not say.
+///
+/// A sequence of known texts and unknown runs: `arn:aws:dynamodb:us-east-1:111122223333:table/` and then something
+/// unknown. Known text is literal: a `*` in it is a star of the name, never a wildcard.
+package struct Resource: Hashable, Sendable, CustomStringConvertible {
+    /// One run of the resource.
+    package enum Part: Hashable, Sendable {
+        /// Literal text, never empty.
+        case known(String)
+        /// Text that the request does not say; any number of characters, none included.
+        case unknown
+    }
+
+    /// The runs in order; neighbors are never of one kind.
+    package let parts: [Part]
+
+    /// The resource made of `parts`; neighboring known runs are joined, neighboring unknown ones folded, empty ones dropped.
+    package init(_ parts: [Part]) {
+        var joined: [Part] = []
+        for part in parts {
+            switch (joined.last, part) {
+            case (_, .known("")): continue
+            case (.known(let before), .known(let text)): joined[joined.count - 1] = .known(before + text)
+            case (.unknown, .unknown): continue
+            default: joined.append(part)
+            }
+        }
+        self.parts = joined
+    }
+
+    /// The resource fully named by `text`.
+    package init(_ text: String) { self.init([.known(text)]) }
+
+    /// What an action without resource types is judged against: the literal `*`.
+    package static let star = Resource("*")
+
+    /// Nothing is known of it, not even its type.
+    package static let unknown = Resource([.unknown])
+
+    /// Whether every character is known.
+    package var isKnown: Bool { !parts.contains(.unknown) }
+
+    /// The whole text, if every character is known.
+    package var text: String? {
+        if parts.isEmpty { return "" }
+        guard parts.count == 1, case .known(let text) = parts[0] else { return nil }
+        return text
+    }
+
+    /// The text with `<unknown>` for each unknown run.
+    package var description: String {
+        parts.map { part in
+            switch part {
+            case .known(let text): text
+            case .unknown: "<unknown>"
+            }
+        }.joined()
+    }
+}

@@ -1,0 +1,97 @@
+import Vocabulary
+
+/// What a listener says of those who come in by it.
+package struct ListenerBinding: Hashable, Sendable {
+    /// The agent that the listener is configured for.
+    package let agent: AgentName
+    /// Its standing session, kept over restarts, ended by the operator.
+    package let session: SessionID
+
+    package init(agent: AgentName, session: SessionID) {
+        self.agent = agent
+        self.session = session
+    }
+}
+
+/// Why a request's credential is refused. Every case is answered 403 and recorded.
+package enum IdentificationError: Error, Sendable, Hashable {
+    /// What looks like a real AWS key (`AKIA…`, `ASIA…`): the agent holds a key it should not have. `id` is the key id, cut to
+    /// its first and last four characters.
+    case realKey(id: String)
+    /// A credential that is neither absent nor the dummy key `unsigned`.
+    case foreignCredential(String)
+    /// A credential that cannot be read; `why` says what is wrong with it.
+    case malformed(why: String)
+}
+
+/// Who calls: the listener's agent, if the request is unsigned or signed with the dummy key `unsigned`.
+///
+/// The dummy key's signature proves nothing and is not checked. Its scope carries region and service; its session token may be
+/// `task=…;reason=…`, percent-encoded. Task and reason come from the token, else from `X-Countersign-Task` and `-Reason`, else the
+/// task from the SDK's application id (`app/…` in User-Agent).
+///
+/// - Throws: ``IdentificationError`` for every other credential, in the header or the query, and for two at once.
+package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(IdentificationError) -> Caller {
+    let presented = try PresentedCredential(head)
+    var claims = Claims()
+    var scope: CredentialScope?
+    switch presented {
+    case .none: break
+    case .dummy(let claimedScope, let token):
+        scope = claimedScope
+        if let token { claims = try Claims(sessionToken: token) }
+    }
+    claims.complete(from: head)
+    return Caller(
+        agent: listener.agent, session: listener.session, strength: .listener, task: claims.task,
+        reason: claims.reason, scope: scope)
+}
+
+/// What the agent says of itself.
+private struct Claims {
+    var task: ClaimedText?
+    var reason: ClaimedText?
+
+    init() {}
+
+    /// The claims of a dummy session token: `task=…;reason=…`, each at most once, in any order.
+    init(sessionToken token: String) throws(IdentificationError) {
+        for field in token.split(separator: ";", omittingEmptySubsequences: false) {
+            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let text = percentDecoded(parts[1]) else {
+                throw .malformed(why: "the session token of key `unsigned` must read `task=...;reason=...`, percent-encoded")
+            }
+            switch parts[0] {
+            case "task" where task == nil: task = ClaimedText(text, source: .sessionToken)
+            case "reason" where reason == nil: reason = ClaimedText(text, source: .sessionToken)
+            default:
+                throw .malformed(why: "the session token of key `unsigned` may hold `task` and `reason`, each once")
+            }
+        }
+    }
+
+    mutating func complete(from head: RequestHead) {
+        if task == nil { task = head["x-countersign-task"].map { ClaimedText($0, source: .header) } }
+        if reason == nil { reason = head["x-countersign-reason"].map { ClaimedText($0, source: .header) } }
+        guard task == nil, let agentText = head["user-agent"] else { return }
+        let application = agentText.split(separator: " ").first { $0.hasPrefix("app/") && $0.utf8.count > 4 }
+        task = application.map { ClaimedText(String($0.dropFirst(4)), source: .userAgent) }
+    }
+}
+
+/// `text` with each `%XX` decoded once; nil for a bad escape or bad UTF-8. `+` stays: nothing here holds a blank.
+func percentDecoded(_ text: Substring) -> String? {
+    var bytes: [UInt8] = []
+    var rest = text.utf8.makeIterator()
+    while let byte = rest.next() {
+        guard byte == 0x25 else {
+            bytes.append(byte)
+            continue
+        }
+        guard let high = rest.next(), let low = rest.next(),
+            let value = [UInt8](lowercaseHex: [high.lowercased, low.lowercased])
+        else { return nil }
+        bytes += value
+    }
+    return String(validating: bytes, as: UTF8.self)
+}

@@ -34,6 +34,11 @@ package struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible 
         return text + ":\(pad(date.minute, 2)):\(pad(date.second, 2)).\(pad(Int(time % 1000), 3))Z"
     }
 
+    /// `2026-11-22T08:33:52.507123456Z`: the whole moment, for records that are read back.
+    package var precise: String {
+        String(description.dropLast(4)) + pad(Int(nanosecondsSinceEpoch % 1_000_000_000), 9) + "Z"
+    }
+
     /// `20261122T083352Z`, as SigV4 dates a request.
     package var basicFormat: String {
         let date = calendar

@@ -33,7 +33,7 @@ var targets: [Target] = [
     room("Deciding", ["Vocabulary", "Hashing", "Recognizing", "CYaml"]),
     room("Approving", ["Vocabulary", "Hashing", "Recognizing", "Deciding"]),
     room("Recording", ["Vocabulary", "Hashing", "Recognizing", "Deciding"]),
-    room("Signing", ["Vocabulary", "Recording", "Recognizing", "SigV4"]),
+    room("Signing", ["Vocabulary", "Hashing", "Recording", "Recognizing", "SigV4"]),
     tests("VocabularyTests", ["Vocabulary"]),
     tests("HashingTests", ["Hashing", "SigV4", "Vocabulary"]),
     tests("IdentifyingTests", ["Identifying", "Vocabulary"]),
@@ -41,6 +41,7 @@ var targets: [Target] = [
     tests("DecidingTests", ["Deciding", "Recognizing", "Vocabulary"]),
     tests("ApprovingTests", ["Approving", "Deciding", "Recognizing", "Vocabulary"]),
     tests("RecordingTests", ["Recording", "Deciding", "Recognizing", "Hashing", "Vocabulary"]),
+    tests("SigningTests", ["Signing", "SigV4", "Recording", "Recognizing", "Hashing", "Vocabulary"]),
 ]
 
 if !coreOnly {
@@ -60,7 +61,9 @@ if !coreOnly {
                 "Vocabulary", "Gateway", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("AcceptingTests", ["Accepting", "Vocabulary"] + nio),
-        tests("ForwardingTests", ["Forwarding", "Signing", "Recording", "Deciding", "Recognizing", "Vocabulary"]),
+        tests(
+            "ForwardingTests",
+            ["Forwarding", "Signing", "SigV4", "Recording", "Deciding", "Recognizing", "Hashing", "Vocabulary"]),
         tests("GatewayTests", ["Gateway", "Recognizing", "Deciding", "Vocabulary"]),
     ]
 }

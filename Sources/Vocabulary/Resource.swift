@@ -10,19 +10,31 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
         case known(String)
         /// Text that the request does not say; any number of characters, none included.
         case unknown
+        /// Text that the request does not say, exactly `count` characters of `A-Z`, `a-z` and `0-9`, at least one: the ending that
+        /// Secrets Manager gives a secret's ARN. A pattern's `??????` covers six of them.
+        case unknownCharacters(count: Int)
     }
 
-    /// The runs in order; neighbors are never of one kind.
+    /// The runs in order; neighboring known runs are joined, neighboring ``Part/unknown`` ones folded.
     package let parts: [Part]
 
+    /// The text that the author of a policy means when a pattern names this very resource and ends, literally, as it does: an
+    /// IAM role asked for by name, `role/app`, whose path the request does not say.
+    ///
+    /// `Allow` and `AllowWithApproval` also match a resource with unknown runs if their pattern matches this text **and** the
+    /// pattern ends with the literal text of the last part. IAM names are unique in an account whatever their path, so such a
+    /// pattern names that one entity. `Deny` and `RequireApproval` go by ``parts`` alone, which this text completes.
+    package let presumed: String?
+
     /// The resource made of `parts`; neighboring known runs are joined, neighboring unknown ones folded, empty ones dropped.
-    package init(_ parts: [Part]) {
+    package init(_ parts: [Part], presumed: String? = nil) {
+        self.presumed = presumed
         var joined: [Part] = []
         for part in parts {
             switch (joined.last, part) {
             case (_, .known("")): continue
             case (.known(let before), .known(let text)): joined[joined.count - 1] = .known(before + text)
-            case (.unknown, .unknown): continue
+            case (.unknown, .unknown), (_, .unknownCharacters(count: ...0)): continue
             default: joined.append(part)
             }
         }
@@ -39,7 +51,7 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
     package static let unknown = Resource([.unknown])
 
     /// Whether every character is known.
-    package var isKnown: Bool { !parts.contains(.unknown) }
+    package var isKnown: Bool { text != nil }
 
     /// The whole text, if every character is known.
     package var text: String? {
@@ -53,7 +65,7 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
         parts.map { part in
             switch part {
             case .known(let text): text
-            case .unknown: "<unknown>"
+            case .unknown, .unknownCharacters: "<unknown>"
             }
         }.joined()
     }

@@ -1,6 +1,5 @@
 """Fixtures: moto once, a verifier and a gate for each journey, clients without keys."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import policies  # noqa: E402
 from agents import Agent  # noqa: E402
 from gate import GATEWAY_KEYS, Gate, binary  # noqa: E402
 from stand import Moto  # noqa: E402
@@ -48,7 +48,7 @@ def gate(gate_folder, verifier):
     """A running gate under the test's `policies`; its secret must be in nothing that it printed or wrote."""
     assert Path(binary()).exists(), f"{binary()} is not built: run scripts/test, or swift build"
     gate = Gate(gate_folder, verifier.url)
-    gate.write_policies(**POLICIES)
+    gate.write_policies(**policies.FILES)
     gate.start()
     yield gate
     gate.stop()
@@ -63,12 +63,6 @@ def agent(gate, tmp_path):
     folder = tmp_path / "agent"
     folder.mkdir()
     return Agent(gate.url, folder)
-
-
-POLICIES = {
-    "agents": "Agents:\n  - Name: support-7\n    Owner: support@example.com\n",
-    "approvers": "",
-}
 
 
 def pytest_report_header():

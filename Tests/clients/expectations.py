@@ -61,7 +61,10 @@ def includes(have: Any, want: Any) -> bool:
 
 @dataclass
 class Expectation:
-    """One kind of request that may arrive, at least `least` and at most `most` times. Unset fields match anything."""
+    """One kind of request that may arrive, at least `least` and at most `most` times.
+
+    A field is a value, a question put to the value, or unset, which matches anything.
+    """
 
     name: str
     least: int
@@ -69,8 +72,8 @@ class Expectation:
     service: str | None = None
     operation: str | None = None
     method: str | None = None
-    path: str | None = None
-    query: str | None = None
+    path: str | Callable[[str], bool] | None = None
+    query: str | Callable[[str], bool] | None = None
     region: str | None = None
     body: dict | bytes | Callable[[bytes], bool] | None = None
     seen: int = 0
@@ -78,7 +81,7 @@ class Expectation:
     def matches(self, request: Request, service: str, region: str) -> bool:
         for want, have in ((self.service, service), (self.region, region), (self.method, request.method),
                            (self.path, request.path), (self.query, request.query)):
-            if want is not None and want != have:
+            if want is not None and not (want(have) if callable(want) else want == have):
                 return False
         if self.operation is not None and self.operation != operation_of(request):
             return False

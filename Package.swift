@@ -60,7 +60,9 @@ if !coreOnly {
             dependencies: [
                 "Vocabulary", "Gateway", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        tests("AcceptingTests", ["Accepting", "Vocabulary"] + nio),
+        tests(
+            "AcceptingTests",
+            ["Accepting", "Vocabulary", .product(name: "NIOEmbedded", package: "swift-nio")] + nio),
         tests(
             "ForwardingTests",
             ["Forwarding", "Signing", "SigV4", "Recording", "Deciding", "Recognizing", "Hashing", "Vocabulary"]),

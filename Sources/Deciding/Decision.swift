@@ -8,7 +8,7 @@ package enum Decision: Hashable, Sendable {
     case deny(Denial)
 }
 
-/// Why a call may be sent: one ground a pair, in the order of the call's pairs.
+/// Why a call may be sent: one ground a pair, in the order of the call's pairs. Only `decide` makes one.
 package struct Allowance: Hashable, Sendable {
     package enum Ground: Hashable, Sendable {
         case statement(StatementID)
@@ -40,7 +40,17 @@ package struct Allowance: Hashable, Sendable {
         return ids
     }
 
-    package init(grounds: [Ground]) { self.grounds = grounds }
+    /// The digest of the call that was decided.
+    package let call: Digest
+    /// The fingerprint of the question that the grants answer; nil when none was needed.
+    let fingerprint: Digest?
+
+    /// Only ``decide(_:caller:under:grants:at:)`` makes one: no other room can allow anything.
+    init(_ meaning: Meaning, grounds: [Ground], fingerprint: Digest?) {
+        call = meaning.digest
+        self.grounds = grounds
+        self.fingerprint = fingerprint
+    }
 }
 
 /// What humans must be asked before a call may be sent.
@@ -162,5 +172,57 @@ package struct ApprovalTerms: Hashable, Sendable {
         self.needsReviewReason = needsReviewReason
         self.needsSignedEvidence = needsSignedEvidence
         self.needsPostReview = needsPostReview
+    }
+}
+
+extension ApprovalTerms {
+    /// Both terms at once: every quorum, the shortest lifetimes, the fewest uses, the narrowest scope, every duty.
+    package func merged(with other: ApprovalTerms) -> ApprovalTerms {
+        ApprovalTerms(
+            quorums: quorums + other.quorums.filter { !quorums.contains($0) },
+            scope: min(scope, other.scope),
+            grantTTL: min(grantTTL, other.grantTTL),
+            maxUses: min(maxUses, other.maxUses),
+            pendingTTL: min(pendingTTL, other.pendingTTL),
+            firstUseWithin: [firstUseWithin, other.firstUseWithin].compactMap(\.self).min(),
+            hold: hold.merged(with: other.hold),
+            confirmsTyped: confirmsTyped || other.confirmsTyped,
+            needsAgentReason: needsAgentReason || other.needsAgentReason,
+            needsReviewReason: needsReviewReason || other.needsReviewReason,
+            needsSignedEvidence: needsSignedEvidence || other.needsSignedEvidence,
+            needsPostReview: needsPostReview || other.needsPostReview)
+    }
+}
+
+extension ApprovalTerms.Scope: Comparable {
+    /// Narrower scopes are less.
+    package static func < (left: Self, right: Self) -> Bool { left.width < right.width }
+
+    private var width: Int {
+        switch self {
+        case .exact: 0
+        case .resource: 1
+        case .prefix: 2
+        case .statement: 3
+        }
+    }
+}
+
+extension ApprovalTerms.Hold {
+    /// The shorter; a stated one before `auto`.
+    fileprivate func merged(with other: Self) -> Self {
+        switch (self, other) {
+        case (.auto, let stated), (let stated, .auto): stated
+        case (.fixed(let left), .fixed(let right)): .fixed(min(left, right))
+        }
+    }
+}
+
+extension StatementID: Comparable {
+    /// By the bytes of document, then Sid.
+    package static func < (left: Self, right: Self) -> Bool {
+        left.document.utf8.elementsEqual(right.document.utf8)
+            ? left.sid.utf8.lexicographicallyPrecedes(right.sid.utf8)
+            : left.document.utf8.lexicographicallyPrecedes(right.document.utf8)
     }
 }

@@ -1,0 +1,101 @@
+import Vocabulary
+
+/// The IAM actions that exist, by service prefix: what action patterns are checked against when a set is loaded.
+///
+/// Deciding holds no catalog of its own; Gateway hands this in.
+package struct ActionNames: Sendable {
+    /// Every prefix, lower case: `s3`.
+    let prefixes: [String]
+    /// The action names of one prefix, as AWS spells them; nil for a prefix that does not exist.
+    let names: @Sendable (_ prefix: String) -> [String]?
+
+    package init(prefixes: [String], names: @escaping @Sendable (_ prefix: String) -> [String]?) {
+        self.prefixes = prefixes
+        self.names = names
+    }
+}
+
+/// One pattern of a statement's `Action` or `NotAction`, compared without regard to case.
+struct ActionPattern: Hashable, Sendable {
+    /// As the file has it.
+    let text: String
+    /// The service, lower case; nil for `*`, every action of every service.
+    let prefix: String?
+    let name: Pattern
+    /// The action in lower case when the pattern names exactly one.
+    let literal: String?
+
+    /// The pattern `text`: `*`, or `service:Name` with wildcards in the name alone.
+    ///
+    /// - Throws: what is wrong with it, with the nearest name when it matches no action of `actions`.
+    init(parsing text: String, in actions: ActionNames) throws(PatternFault) {
+        self.text = text
+        if text.utf8.elementsEqual("*".utf8) || text.utf8.elementsEqual("*:*".utf8) {
+            (prefix, name, literal) = (nil, .everything, nil)
+            return
+        }
+        let split = text.utf8.split(separator: 0x3A, omittingEmptySubsequences: false)
+        guard split.count == 2, !split[0].isEmpty, !split[1].isEmpty else {
+            throw PatternFault("an action is written `service:Name`, or `*` for all")
+        }
+        let service = (String(split[0]) ?? "").asciiLowercased
+        guard !service.utf8.contains(where: { $0 == 0x2A || $0 == 0x3F }) else {
+            throw PatternFault("the service of an action must be named, without a wildcard")
+        }
+        let nameText = String(split[1]) ?? ""
+        let name = Pattern(Substring(nameText), foldsCase: true)
+        self.prefix = service
+        self.name = name
+        literal = name.isLiteral ? nameText.asciiLowercased : nil
+        guard let names = actions.names(service) else {
+            throw PatternFault("no IAM service has the prefix `\(shown(service))`" + hint(service, actions.prefixes))
+        }
+        guard names.contains(where: { name.matches($0) }) else {
+            let full = names.map { "\(service):\($0)" }
+            throw PatternFault("no IAM action matches" + hint(text, full))
+        }
+    }
+
+    /// Whether the pattern matches `action`.
+    func matches(_ action: Action) -> Bool {
+        guard let prefix else { return true }
+        guard prefix.utf8.elementsEqual(action.prefix.utf8) else { return false }
+        if let literal { return literal.utf8.elementsEqual(action.name.asciiLowercased.utf8) }
+        return name.matches(action.name)
+    }
+
+    /// Whether the pattern names `action` and nothing else.
+    func names(_ action: Action) -> Bool { literal != nil && matches(action) }
+}
+
+/// `: did you mean …?` with the one of `names` that is nearest to `text`, if any is near.
+func hint(_ text: String, _ names: [String]) -> String {
+    let wanted = Array(text.asciiLowercased.utf8.prefix(128))
+    var best: (name: String, distance: Int)?
+    for name in names {
+        let candidate = Array(name.asciiLowercased.utf8.prefix(128))
+        let limit = min(max(1, wanted.count / 3), best.map { $0.distance - 1 } ?? .max)
+        guard abs(candidate.count - wanted.count) <= limit else { continue }
+        let distance = editDistance(wanted, candidate)
+        if distance <= limit { best = (name, distance) }
+    }
+    return best.map { ": did you mean `\(shown($0.name))`?" } ?? ""
+}
+
+/// How many single characters must be put in, taken out, changed, or swapped with their neighbor.
+private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    var beforeLast: [Int] = []
+    var last = Array(0...right.count)
+    for (row, byte) in left.enumerated() {
+        var current = [row + 1]
+        for (column, other) in right.enumerated() {
+            var cost = min(last[column + 1] + 1, current[column] + 1, last[column] + (byte == other ? 0 : 1))
+            if row > 0, column > 0, byte == right[column - 1], left[row - 1] == other {
+                cost = min(cost, beforeLast[column - 1] + 1)
+            }
+            current.append(cost)
+        }
+        (beforeLast, last) = (last, current)
+    }
+    return last[right.count]
+}

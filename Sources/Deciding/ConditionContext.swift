@@ -1,0 +1,73 @@
+import Recognizing
+import Vocabulary
+
+/// What the condition keys of one pair are worth: the request's own, and those that Deciding computes.
+struct ConditionContext {
+    /// The keys of our own. A policy may use no other that begins with `countersign:`.
+    enum OwnKey: String, CaseIterable {
+        case agent = "countersign:Agent"
+        case session = "countersign:Session"
+        case strength = "countersign:Strength"
+        case task = "countersign:Task"
+        case accessLevel = "countersign:AccessLevel"
+        case mutates = "countersign:Mutates"
+        case sensitivity = "countersign:Sensitivity"
+        case wireProtocol = "countersign:Protocol"
+        case itemCount = "countersign:ItemCount"
+        case bodyBytes = "countersign:BodyBytes"
+        case hourUTC = "countersign:HourUTC"
+
+        /// The key named `text` in any case.
+        init?(named text: String) {
+            let folded = text.asciiLowercased
+            guard let key = Self.allCases.first(where: { $0.rawValue.asciiLowercased.utf8.elementsEqual(folded.utf8) })
+            else { return nil }
+            self = key
+        }
+
+        /// All values that the key can have; nil when they are not few.
+        var values: [String]? {
+            switch self {
+            case .strength: [IdentityStrength.listener, .signed].map(\.rawValue)
+            case .accessLevel: AccessLevel.allCases.filter { $0 != .unknown }.map(\.description)
+            case .mutates: ["true", "false"]
+            case .sensitivity: [Sensitivity.metadata, .data, .credential].map(\.description)
+            case .wireProtocol: WireProtocol.allCases.map(\.description)
+            case .agent, .session, .task, .itemCount, .bodyBytes, .hourUTC: nil
+            }
+        }
+    }
+
+    let meaning: Meaning
+    let caller: Caller
+    let at: Instant
+    let pair: Pair
+
+    /// What is known of `key`.
+    func value(of key: Condition.Key) -> ConditionKeys.Value {
+        switch key {
+        case .own(let key): return own(key)
+        case .request(let name):
+            let value = meaning.keys[name]
+            guard value == .unknown, name.utf8.elementsEqual("aws:requestedregion".utf8), !meaning.region.isEmpty
+            else { return value }
+            return .filled([meaning.region])
+        }
+    }
+
+    private func own(_ key: OwnKey) -> ConditionKeys.Value {
+        switch key {
+        case .agent: .filled([caller.agent.text])
+        case .session: .filled([caller.session.text])
+        case .strength: .filled([caller.strength.rawValue])
+        case .task: caller.task.map { .filled([$0.text]) } ?? .absent
+        case .accessLevel: pair.level == .unknown ? .unknown : .filled([pair.level.description])
+        case .mutates: .filled([pair.level.mutates ? "true" : "false"])
+        case .sensitivity: .filled([pair.sensitivity.description])
+        case .wireProtocol: .filled([meaning.wireProtocol.description])
+        case .itemCount: .filled([String(meaning.itemCount)])
+        case .bodyBytes: .filled([String(meaning.bodyByteCount)])
+        case .hourUTC: .filled([String(at.hourUTC)])
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Hashing
+import Recognizing
+import Vocabulary
+
+/// What `policy` and the live grants of `grants` say of a call.
+///
+/// Pure and total. Each pair: `Deny`, then `RequireApproval`, then `Allow`, then `AllowWithApproval`, else denied; the strictest pair is the call's
+/// answer. An ask that a live grant covers is an allow.
+package func decide(
+    _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook, at: Instant
+) -> Decision {
+    if meaning.isUnsignedByModel {
+        return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .unsignedByModel) }))
+    }
+    if meaning.isAlwaysAnswered {
+        return .allow(Allowance(meaning, grounds: meaning.judgedPairs.map { _ in .alwaysAnswered }, fingerprint: nil))
+    }
+    let verdicts = meaning.judgedPairs.map { pair in
+        judge(ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair), under: policy)
+    }
+    let denied = zip(meaning.judgedPairs, verdicts).compactMap { pair, verdict -> Denial.Item? in
+        guard case .deny(let reason) = verdict else { return nil }
+        return Denial.Item(pair: pair, reason: reason)
+    }
+    if !denied.isEmpty { return .deny(Denial(items: denied)) }
+
+    let question = Question(meaning.judgedPairs, verdicts)
+    let grant = question.flatMap { grants.covering($0, of: meaning.digest, for: caller, at: at) }
+    var grounds: [Allowance.Ground] = []
+    for verdict in verdicts {
+        switch (verdict, question, grant) {
+        case (.allow(let statement), _, _): grounds.append(.statement(statement.id))
+        case (.ask(let asked), _, let grant?): grounds.append(.grant(grant, statements: asked.statements.map(\.id)))
+        case (.ask, let question?, nil): return .ask(question)
+        // INVARIANT: a pair that asks makes a question, and a denied one has returned; were either wrong, nothing is allowed.
+        case (.ask, nil, nil), (.deny, _, _): return .deny(Denial(items: []))
+        }
+    }
+    return .allow(Allowance(meaning, grounds: grounds, fingerprint: question?.fingerprint))
+}
+
+extension Meaning {
+    /// The pairs; for a call without any, one that nothing allows, so that the refusal names the call.
+    fileprivate var judgedPairs: [Pair] {
+        guard pairs.isEmpty else { return pairs }
+        let action = Action(prefix: service, name: operation)
+        return [Pair(action: action, resource: .unknown, level: .unknown, sensitivity: .unrated)]
+    }
+}
+
+/// What policy says of one pair.
+private enum Verdict {
+    case allow(Statement)
+    case ask(Asked)
+    case deny(Denial.Reason)
+}
+
+/// The statements that ask about one pair, at least one, with their terms merged.
+private struct Asked {
+    let statements: [Statement]
+    let terms: ApprovalTerms
+
+    /// Nil when none of `statements` asks.
+    init?(_ statements: [Statement]) {
+        let terms = statements.compactMap(\.terms)
+        guard let first = terms.first else { return nil }
+        self.statements = statements
+        self.terms = terms.dropFirst().reduce(first) { $0.merged(with: $1) }
+    }
+}
+
+private func judge(_ context: ConditionContext, under policy: PolicySet) -> Verdict {
+    let (meaning, pair) = (context.meaning, context.pair)
+    // What has no name is nobody's to allow, also under `*`.
+    guard !meaning.pairs.isEmpty, pair.action.isNamed else { return .deny(.byDefault) }
+    let resource = ResourceText(pair.resource)
+    let matching = policy.candidates(for: pair.action).filter { $0.applies(to: resource, in: context) }
+    func those(_ effect: Effect) -> [Statement] { matching.filter { $0.effect == effect } }
+
+    if let denial = those(.deny).first { return .deny(.statement(denial.id)) }
+    let floor = those(.requireApproval)
+    var (allows, asks) = (those(.allow), those(.allowWithApproval))
+    if meaning.vendsCredentials {
+        // The reply holds credentials: what permits must name the action, and something must.
+        (allows, asks) = (allows.filter { $0.names(pair.action) }, asks.filter { $0.names(pair.action) })
+        let isNamed = !allows.isEmpty || !asks.isEmpty || floor.contains { $0.names(pair.action) }
+        if !isNamed { return .deny(matching.isEmpty ? .byDefault : .vendsCredentials) }
+    }
+    if resource.isWhollyUnknown {
+        // Nobody can allow what is not named; humans can be asked about it, where policy asks about everything.
+        let wide = floor.contains(where: \.isForEveryResource) ? floor : floor + asks.filter(\.isForEveryResource)
+        guard wide.contains(where: \.isForEveryResource), let asked = Asked(wide) else {
+            return .deny(matching.isEmpty ? .byDefault : .unknownResource)
+        }
+        return .ask(asked)
+    }
+    if let asked = Asked(floor) { return .ask(asked) }
+    if let allow = allows.first { return .allow(allow) }
+    return Asked(asks).map(Verdict.ask) ?? .deny(.byDefault)
+}
+
+extension Action {
+    /// Whether it names an action: no part is empty, none holds a wildcard.
+    fileprivate var isNamed: Bool {
+        let wildcards: [UInt8] = [0x2A, 0x3F]
+        return !prefix.isEmpty && !name.isEmpty
+            && !prefix.utf8.contains(where: wildcards.contains) && !name.utf8.contains(where: wildcards.contains)
+    }
+}
+
+extension Question {
+    /// What humans must be asked before a call of `pairs` may be sent; nil when no pair asks.
+    fileprivate init?(_ pairs: [Pair], _ verdicts: [Verdict]) {
+        var (asking, terms) = ([Pair](), ApprovalTerms?.none)
+        var statements: [StatementID: Statement] = [:]
+        for (pair, verdict) in zip(pairs, verdicts) {
+            guard case .ask(let asked) = verdict else { continue }
+            asking.append(pair)
+            terms = terms?.merged(with: asked.terms) ?? asked.terms
+            for statement in asked.statements { statements[statement.id] = statement }
+        }
+        guard let terms else { return nil }
+        let sorted = statements.values.sorted { $0.id < $1.id }
+        let text = sorted.map { "\($0.id) \($0.digest)\n" }.joined()
+        self.init(pairs: asking, statements: sorted.map(\.id), terms: terms, fingerprint: sha256(text))
+    }
+}

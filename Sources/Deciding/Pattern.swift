@@ -1,0 +1,164 @@
+import Vocabulary
+
+/// Text of a policy file with IAM's wildcards: `*` for any run of characters, none included, `?` for exactly one.
+///
+/// Only policy text is ever a pattern; what it is compared with is literal, also where it holds `*`, `?` or `$`. Characters are
+/// Unicode scalars and compare as such.
+struct Pattern: Hashable, Sendable {
+    enum Token: Hashable, Sendable {
+        case scalar(UInt32)
+        /// An ASCII letter in lower case, equal to both cases of itself.
+        case letter(UInt32)
+        case one
+        /// One character beside a `*`: on its way to it, text that nobody knows may be passed over.
+        case oneAmidAny
+        case any
+    }
+
+    let tokens: [Token]
+    /// Whether the text holds no wildcard.
+    let isLiteral: Bool
+
+    /// The pattern `text`; `${*}`, `${?}` and `${$}` stand for the characters themselves.
+    init(_ text: Substring, foldsCase: Bool = false) {
+        var tokens: [Token] = []
+        let scalars = Array(text.unicodeScalars)
+        var at = 0
+        while at < scalars.count {
+            if at + 3 < scalars.count, scalars[at] == "$", scalars[at + 1] == "{", scalars[at + 3] == "}",
+                ["*", "?", "$"].contains(scalars[at + 2])
+            {
+                tokens.append(.scalar(scalars[at + 2].value))
+                at += 4
+                continue
+            }
+            switch scalars[at] {
+            case "*": tokens.append(.any)
+            case "?": tokens.append(.one)
+            case let scalar: tokens.append(foldsCase ? Self.folded(scalar.value) : .scalar(scalar.value))
+            }
+            at += 1
+        }
+        self.init(tokens: tokens)
+    }
+
+    init(tokens: [Token]) {
+        isLiteral = tokens.allSatisfy { $0 != .any && $0 != .one && $0 != .oneAmidAny }
+        self.tokens = Pattern.grouped(tokens)
+    }
+
+    /// The pattern of everything.
+    static let everything = Pattern("*")
+
+    private static func folded(_ value: UInt32) -> Token {
+        switch value {
+        case 0x41...0x5A: .letter(value | 0x20)
+        case 0x61...0x7A: .letter(value)
+        default: .scalar(value)
+        }
+    }
+
+    /// The same language, with every run of wildcards that holds a `*` written as its `?` first, then one `*`.
+    private static func grouped(_ tokens: [Token]) -> [Token] {
+        var result: [Token] = []
+        var (ones, hasAny) = (0, false)
+        func closeRun() {
+            result += Array(repeating: hasAny ? Token.oneAmidAny : .one, count: ones)
+            if hasAny { result.append(.any) }
+            (ones, hasAny) = (0, false)
+        }
+        for token in tokens {
+            switch token {
+            case .one, .oneAmidAny: ones += 1
+            case .any: hasAny = true
+            case .scalar, .letter:
+                closeRun()
+                result.append(token)
+            }
+        }
+        closeRun()
+        return result
+    }
+
+    // MARK: - Known text
+
+    /// Whether the pattern matches the whole of `text`. Time: at most the product of both lengths, mostly their sum.
+    func matches(_ text: ArraySlice<UInt32>) -> Bool {
+        var (at, textAt) = (0, text.startIndex)
+        var retry: (at: Int, textAt: Int)?
+        while textAt < text.endIndex {
+            if at < tokens.count, tokens[at] == .any {
+                at += 1
+                retry = (at, textAt)
+            } else if at < tokens.count, Pattern.accepts(tokens[at], text[textAt]) {
+                at += 1
+                textAt += 1
+            } else if let last = retry {
+                // The last `*` takes one character more; an earlier one never needs to.
+                (at, textAt) = (last.at, last.textAt + 1)
+                retry = (at, textAt)
+            } else {
+                return false
+            }
+        }
+        while at < tokens.count, tokens[at] == .any { at += 1 }
+        return at == tokens.count
+    }
+
+    /// Whether the pattern matches the whole of `text`.
+    func matches(_ text: String) -> Bool { matches(text.unicodeScalars.map(\.value)[...]) }
+
+    private static func accepts(_ token: Token, _ scalar: UInt32) -> Bool {
+        switch token {
+        case .scalar(let value): value == scalar
+        case .letter(let value): value == ((0x41...0x5A).contains(scalar) ? scalar | 0x20 : scalar)
+        case .one, .oneAmidAny: true
+        case .any: false
+        }
+    }
+
+    // MARK: - Text with unknown runs
+
+    /// Whether the pattern matches whatever the unknown runs of `text` stand for.
+    func matchesEvery(_ text: ArraySlice<Symbol>) -> Bool { reaches(text, every: true) }
+
+    /// Whether the pattern matches for at least one text in place of each unknown run of `text`.
+    func matchesSome(_ text: ArraySlice<Symbol>) -> Bool { reaches(text, every: false) }
+
+    /// Carries the set of reachable places of the pattern along the text. Time: the product of both lengths.
+    private func reaches(_ text: ArraySlice<Symbol>, every: Bool) -> Bool {
+        var current = [Bool](repeating: false, count: tokens.count + 1)
+        current[0] = true
+        for symbol in text {
+            var next = [Bool](repeating: false, count: tokens.count + 1)
+            for at in 0...tokens.count where current[at] {
+                let token = at < tokens.count ? tokens[at] : nil
+                if token == .any {
+                    // It takes the symbol, known or not, or is done.
+                    next[at] = true
+                    current[at + 1] = true
+                }
+                switch symbol {
+                case .scalar(let value):
+                    if let token, Pattern.accepts(token, value) { next[at + 1] = true }
+                case .unknown where every:
+                    // Only a run with a `*` takes text of any length; its other characters must then be known ones.
+                    if token == .oneAmidAny { next[at] = true }
+                case .unknown:
+                    // The run ends here, or its next character is just the one that the token wants.
+                    next[at] = true
+                    if token != nil { current[at + 1] = true }
+                }
+            }
+            current = next
+        }
+        for at in tokens.indices where current[at] && tokens[at] == .any { current[at + 1] = true }
+        return current[tokens.count]
+    }
+}
+
+/// One character of a resource, or a run of it that the request does not say.
+enum Symbol: Hashable, Sendable {
+    case scalar(UInt32)
+    case unknown
+}

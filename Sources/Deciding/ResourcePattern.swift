@@ -1,0 +1,134 @@
+import Vocabulary
+
+/// What is known of a question: IAM's yes and no, and "the request does not say".
+enum Truth: UInt8, Hashable, Sendable {
+    case no = 0
+    case unknown = 1
+    case yes = 2
+
+    init(_ value: Bool) { self = value ? .yes : .no }
+
+    static prefix func ! (value: Truth) -> Truth {
+        switch value {
+        case .no: .yes
+        case .unknown: .unknown
+        case .yes: .no
+        }
+    }
+
+    /// The weaker of both: Kleene's and.
+    static func && (left: Truth, right: @autoclosure () -> Truth) -> Truth {
+        if left == .no { return .no }
+        let right = right()
+        return left.rawValue < right.rawValue ? left : right
+    }
+
+    /// The stronger of both: Kleene's or.
+    static func || (left: Truth, right: @autoclosure () -> Truth) -> Truth {
+        if left == .yes { return .yes }
+        let right = right()
+        return left.rawValue > right.rawValue ? left : right
+    }
+}
+
+/// A resource made ready for many patterns: its characters, and where its ARN's parts lie.
+struct ResourceText {
+    /// All characters, unknown runs as one symbol each.
+    let symbols: [Symbol]
+    /// The same when every character is known.
+    let scalars: [UInt32]?
+    /// The six parts of an ARN; nil when five colons are not known to be there.
+    let parts: [Range<Int>]?
+    /// Nothing is known of it, not even its type.
+    let isWhollyUnknown: Bool
+
+    init(_ resource: Resource) {
+        var symbols: [Symbol] = []
+        for part in resource.parts {
+            switch part {
+            case .known(let text): symbols += text.unicodeScalars.map { .scalar($0.value) }
+            case .unknown: symbols.append(.unknown)
+            }
+        }
+        self.symbols = symbols
+        isWhollyUnknown = symbols == [.unknown]
+        scalars = resource.isKnown
+            ? symbols.compactMap { symbol in
+                if case .scalar(let value) = symbol { value } else { nil }
+            } : nil
+        parts = ResourceText.arnParts(symbols)
+    }
+
+    private static func arnParts(_ symbols: [Symbol]) -> [Range<Int>]? {
+        guard symbols.starts(with: "arn:".unicodeScalars.map { .scalar($0.value) }) else { return nil }
+        var parts: [Range<Int>] = []
+        var start = 0
+        for (index, symbol) in symbols.enumerated() where symbol == .scalar(0x3A) && parts.count < 5 {
+            parts.append(start..<index)
+            start = index + 1
+        }
+        return parts.count == 5 ? parts + [start..<symbols.count] : nil
+    }
+}
+
+/// One pattern of a statement's `Resource` or `NotResource`.
+struct ResourcePattern: Hashable, Sendable {
+    /// The text as the file has it.
+    let text: String
+    private let whole: Pattern
+    /// The six parts; nil for `*`.
+    private let parts: [Pattern]?
+
+    /// Whether it is the plain `*`.
+    var isEverything: Bool { parts == nil }
+
+    /// The pattern `text`: `*`, or an ARN of six parts whose first is `arn` and whose service holds no wildcard.
+    ///
+    /// - Throws: what is wrong with it, in a reader's words.
+    init(parsing text: String) throws(PatternFault) {
+        self.text = text
+        if text.utf8.elementsEqual("*".utf8) {
+            (whole, parts) = (.everything, nil)
+            return
+        }
+        let split = text.unicodeScalars.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        _ = try withoutVariables(text)
+        guard split.count == 6 else {
+            let found = split.count == 1 ? "1 part" : "\(split.count) parts"
+            throw PatternFault("an ARN has 6 parts, `arn:partition:service:region:account:resource`, this has \(found)")
+        }
+        guard split[0].elementsEqual("arn".unicodeScalars) else { throw PatternFault("an ARN begins with `arn:`") }
+        guard !split[2].isEmpty, !split[2].contains("*"), !split[2].contains("?") else {
+            throw PatternFault("the service of an ARN must be named, without a wildcard")
+        }
+        guard !split[5].isEmpty else { throw PatternFault("the resource part of the ARN is empty") }
+        let patterns = split.enumerated().map { Pattern(Substring($0.element), foldsCase: $0.offset < 5) }
+        let colon = [Pattern.Token.scalar(0x3A)]
+        parts = patterns
+        whole = Pattern(tokens: Array(patterns.map(\.tokens).joined(separator: colon)))
+    }
+
+    /// Whether the pattern covers `resource`: yes for every text in place of its unknown runs, no for none.
+    ///
+    /// Yes is said part by part, so that a `*` before the sixth part crosses no colon. Anything that only the pattern taken as one
+    /// text covers is unknown: enough for a statement that restricts, too little for one that permits.
+    func covers(_ resource: ResourceText) -> Truth {
+        guard let parts else { return .yes }
+        if let scalars = resource.scalars {
+            if let ranges = resource.parts, zip(parts, ranges).allSatisfy({ $0.matches(scalars[$1]) }) { return .yes }
+            return whole.matches(scalars[...]) ? .unknown : .no
+        }
+        // In the first five parts an unknown run holds no colon: no ARN has one there.
+        if let ranges = resource.parts {
+            let symbols = resource.symbols
+            if zip(parts, ranges).allSatisfy({ $0.matchesEvery(symbols[$1]) }) { return .yes }
+        }
+        return whole.matchesSome(resource.symbols[...]) ? .unknown : .no
+    }
+}
+
+/// What is wrong with a pattern, in a reader's words.
+struct PatternFault: Error {
+    let message: String
+    init(_ message: String) { self.message = message }
+}

@@ -1,0 +1,125 @@
+import Vocabulary
+
+/// What a statement does with the calls it matches.
+package enum Effect: String, Hashable, Sendable, CaseIterable {
+    case allow = "Allow"
+    case deny = "Deny"
+    /// Allows once approved: asks only where no `Allow` covers the call.
+    case allowWithApproval = "AllowWithApproval"
+    /// The floor: asks even where an `Allow` exists.
+    case requireApproval = "RequireApproval"
+
+    /// Whether it opens something: then what the request does not say counts against it, else for it.
+    var permits: Bool {
+        switch self {
+        case .allow, .allowWithApproval: true
+        case .deny, .requireApproval: false
+        }
+    }
+
+    /// Whether it asks humans, and so has an `Approval` block.
+    package var asks: Bool {
+        switch self {
+        case .allowWithApproval, .requireApproval: true
+        case .allow, .deny: false
+        }
+    }
+}
+
+/// One rule of the policy set.
+package struct Statement: Hashable, Sendable {
+    /// The effect, with the terms of those that ask.
+    enum Rule: Hashable, Sendable {
+        case allow
+        case deny
+        case allowWithApproval(ApprovalTerms)
+        case requireApproval(ApprovalTerms)
+    }
+
+    /// What of the call it is for.
+    struct Scope: Hashable, Sendable {
+        var actions: [ActionPattern] = []
+        /// `NotAction`: every action but these.
+        var exceptsActions = false
+        var resources: [ResourcePattern] = []
+        /// `NotResource`: every resource but these.
+        var exceptsResources = false
+        /// All must hold.
+        var conditions: [Condition] = []
+    }
+
+    package let id: StatementID
+    let rule: Rule
+    /// Where it stands, for people.
+    package let file: String
+    package let line: Int
+    /// SHA-256 over its content and its document's agents: the same for any layout or comment.
+    package let digest: Digest
+    /// The document's agents, then the statement's own: one of each must fit.
+    let agents: [[Pattern]]
+    let scope: Scope
+
+    init(
+        id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, agents: [[Pattern]], scope: Scope
+    ) {
+        self.id = id
+        self.rule = rule
+        self.file = file
+        self.line = line
+        self.digest = digest
+        self.agents = agents
+        self.scope = scope
+    }
+
+    /// What it does with the calls it matches.
+    package var effect: Effect {
+        switch rule {
+        case .allow: .allow
+        case .deny: .deny
+        case .allowWithApproval: .allowWithApproval
+        case .requireApproval: .requireApproval
+        }
+    }
+
+    /// The terms of a statement that asks; nil for the others.
+    package var terms: ApprovalTerms? {
+        switch rule {
+        case .allow, .deny: nil
+        case .allowWithApproval(let terms), .requireApproval(let terms): terms
+        }
+    }
+
+    /// Whether it takes effect on the pair of `context`, whose resource is `resource`.
+    ///
+    /// What the request leaves unknown is resolved against the caller: a statement that permits needs a yes, one that restricts anything
+    /// but a no.
+    func applies(to resource: ResourceText, in context: ConditionContext) -> Bool {
+        guard covers(context.caller.agent), matchesAction(context.pair.action) else { return false }
+        let truth = covers(resource) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }
+        switch effect.permits {
+        case true: return truth == .yes
+        case false: return truth != .no
+        }
+    }
+
+    /// Whether its `Action` names the action and nothing else.
+    func names(_ action: Action) -> Bool {
+        !scope.exceptsActions && scope.actions.contains { $0.names(action) }
+    }
+
+    /// Whether its `Resource` says `"*"`.
+    var isForEveryResource: Bool { !scope.exceptsResources && scope.resources.contains { $0.isEverything } }
+
+    private func covers(_ agent: AgentName) -> Bool {
+        agents.allSatisfy { patterns in patterns.contains { $0.matches(agent.text) } }
+    }
+
+    private func matchesAction(_ action: Action) -> Bool {
+        scope.actions.contains { $0.matches(action) } != scope.exceptsActions
+    }
+
+    private func covers(_ resource: ResourceText) -> Truth {
+        let covered = scope.resources.reduce(Truth.no) { $0 || $1.covers(resource) }
+        return scope.exceptsResources ? !covered : covered
+    }
+}

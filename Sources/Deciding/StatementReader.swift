@@ -1,0 +1,168 @@
+import Hashing
+import Vocabulary
+
+/// Reads the statements of one document.
+struct StatementReader {
+    let document: String
+    let file: String
+    /// Plain IAM JSON: AWS's own keys and effects only, and a Sid is no duty.
+    let isPlain: Bool
+    let agents: [Fields.Text]
+    let actions: ActionNames
+    let approvers: ApproverBook
+    private var sids: Set<String> = []
+
+    init(
+        document: String, file: String, isPlain: Bool, agents: [Fields.Text], actions: ActionNames,
+        approvers: ApproverBook
+    ) {
+        self.document = document
+        self.file = file
+        self.isPlain = isPlain
+        self.agents = agents
+        self.actions = actions
+        self.approvers = approvers
+    }
+
+    /// The statement that `node` writes, the `number`th of its document; nil with a fault when it is none.
+    mutating func read(_ node: Node, number: Int, issues: inout IssueList) -> Statement? {
+        let keys = [
+            "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Agents", "Approval", "Log",
+        ]
+        let later = ["Limit", "Principal", "NotPrincipal"]
+        guard let fields = Fields(node, of: "a statement", in: file, keys: keys, later: later, issues: &issues)
+        else { return nil }
+        let sid = readSid(fields, number: number, issues: &issues)
+        let own = readAgents(fields.texts("Agents", issues: &issues), issues: &issues)
+        let stated = readAgents(agents, issues: &issues)
+        let scope = readScope(fields, issues: &issues)
+        checkLog(fields, issues: &issues)
+        guard let rule = readRule(fields, issues: &issues), let sid else { return nil }
+        let text = JSON.object([
+            .init("Id", .string(document)), .init("Agents", .strings(agents.map(\.text))), .init("Statement", node.json),
+        ])
+        return Statement(
+            id: StatementID(document: document, sid: sid), rule: rule, file: file, line: node.place.line,
+            digest: sha256(text.canonical), agents: fields["Agents"] == nil ? [stated] : [stated, own], scope: scope)
+    }
+
+    private mutating func readSid(_ fields: Fields, number: Int, issues: inout IssueList) -> String? {
+        let isEmpty = fields["Sid"].map { $0.kind == "nothing" } ?? true
+        guard !(isPlain && isEmpty) else {
+            // Plain IAM needs no Sid: its place in the file is its name.
+            let sid = "statement-\(number)"
+            return sids.insert(sid).inserted ? sid : nil
+        }
+        guard let text = fields.text("Sid", issues: &issues) else {
+            if fields["Sid"] == nil {
+                issues.add(file, fields.place, "`Sid` must be stated: decisions name the statement by it")
+            }
+            return nil
+        }
+        guard isIdentifier(text.text) else {
+            issues.add(file, text.place, "`\(shown(text.text))` is no `Sid`: 1 to 128 of letters, digits and - _ .")
+            return nil
+        }
+        guard sids.insert(text.text).inserted else {
+            issues.add(file, text.place, "`Sid` `\(text.text)` is here twice")
+            return nil
+        }
+        return text.text
+    }
+
+    private func readRule(_ fields: Fields, issues: inout IssueList) -> Statement.Rule? {
+        guard let text = fields.text("Effect", issues: &issues) else {
+            if fields["Effect"] == nil { issues.add(file, fields.place, "`Effect` must be stated") }
+            return nil
+        }
+        let names = Effect.allCases.map(\.rawValue)
+        guard let effect = Effect.allCases.first(where: { $0.rawValue.utf8.elementsEqual(text.text.utf8) }) else {
+            let known = names.joined(separator: ", ")
+            let near = hint(text.text, names)
+            issues.add(file, text.place, "`\(shown(text.text))` is no effect, of \(known)" + near)
+            return nil
+        }
+        if effect.asks, isPlain {
+            issues.add(file, text.place, "`\(effect.rawValue)` needs `\"Countersign\": 1` at the top of the file")
+            return nil
+        }
+        switch effect {
+        case .allow, .deny:
+            if let entry = fields.entry("Approval") {
+                issues.add(
+                    file, entry.place,
+                    "`Approval` belongs to `AllowWithApproval` and `RequireApproval`, not to `\(effect.rawValue)`")
+            }
+            return effect == .allow ? .allow : .deny
+        case .allowWithApproval, .requireApproval:
+            guard let node = fields["Approval"] else {
+                issues.add(
+                    file, text.place, "`\(effect.rawValue)` needs an `Approval` that says who may approve")
+                return nil
+            }
+            let reader = ApprovalReader(file: file, approvers: approvers)
+            guard let terms = reader.read(node, issues: &issues) else { return nil }
+            return effect == .allowWithApproval ? .allowWithApproval(terms) : .requireApproval(terms)
+        }
+    }
+
+    private func readAgents(_ texts: [Fields.Text], issues: inout IssueList) -> [Pattern] {
+        texts.compactMap { text in
+            let bytes = text.text.utf8
+            let isPattern = bytes.count <= 64 && bytes.allSatisfy { $0.isLowerAlphanumeric || [0x2D, 0x2A, 0x3F].contains($0) }
+            guard isPattern else {
+                issues.add(file, text.place, "`\(shown(text.text))` is no agent: 1 to 64 of a-z, 0-9, - and wildcards")
+                return nil
+            }
+            return Pattern(text.text[...])
+        }
+    }
+
+    /// The log writes every entry in full: only that can be asked of it.
+    private func checkLog(_ fields: Fields, issues: inout IssueList) {
+        guard let text = fields.text("Log", issues: &issues) else { return }
+        if text.text.utf8.elementsEqual("digest".utf8) {
+            issues.add(file, text.place, "`Log: digest` is not in this version: entries are full")
+        } else if !text.text.utf8.elementsEqual("full".utf8) {
+            issues.add(file, text.place, "`Log` is `full`, not `\(shown(text.text))`")
+        }
+    }
+
+    // MARK: - Scope
+
+    private func readScope(_ fields: Fields, issues: inout IssueList) -> Statement.Scope {
+        var scope = Statement.Scope()
+        if let key = oneOf(("Action", "NotAction"), fields, issues: &issues) {
+            scope.exceptsActions = key.utf8.elementsEqual("NotAction".utf8)
+            scope.actions = fields.texts(key, issues: &issues).compactMap { text in
+                do throws(PatternFault) { return try ActionPattern(parsing: text.text, in: actions) } catch {
+                    issues.add(file, text.place, "action `\(shown(text.text))`: \(error.message)")
+                    return nil
+                }
+            }
+        }
+        if let key = oneOf(("Resource", "NotResource"), fields, issues: &issues) {
+            scope.exceptsResources = key.utf8.elementsEqual("NotResource".utf8)
+            scope.resources = fields.texts(key, issues: &issues).compactMap { text in
+                do throws(PatternFault) { return try ResourcePattern(parsing: text.text) } catch {
+                    issues.add(file, text.place, "resource `\(shown(text.text))`: \(error.message)")
+                    return nil
+                }
+            }
+        }
+        if let node = fields["Condition"] {
+            scope.conditions = ConditionReader(file: file).read(node, issues: &issues)
+        }
+        return scope
+    }
+
+    private func oneOf(_ keys: (String, String), _ fields: Fields, issues: inout IssueList) -> String? {
+        switch (fields[keys.0], fields[keys.1]) {
+        case (.some, nil): return keys.0
+        case (nil, .some): return keys.1
+        case (nil, nil): issues.add(file, fields.place, "`\(keys.0)` or `\(keys.1)` must be stated")
+        case (.some, .some): issues.add(file, fields.place, "`\(keys.0)` and `\(keys.1)` exclude each other")
+        }
+        return nil
+    }
+}

@@ -117,14 +117,14 @@ Statement:
 AGENTS = """\
 Countersign: 1
 Agents:
-  support-7:
+  - Name: support-7
     Owner: support@example.com
 """
 
 APPROVERS = f"""\
 Countersign: 1
 People:
-  alice:
+  - Name: alice
     Uids: [{os.getuid()}]
 Groups:
   oncall: [alice]

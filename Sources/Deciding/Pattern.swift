@@ -117,6 +117,21 @@ struct Pattern: Hashable, Sendable {
         }
     }
 
+    /// Whether a token takes every, or at least one, ASCII letter or digit.
+    private static func acceptsAlphanumeric(_ token: Token, every: Bool) -> Bool {
+        switch token {
+        case .one, .oneAmidAny: true
+        case .letter: !every
+        case .scalar(let value): !every && UInt8(exactly: value).map(\.isAlphanumeric) ?? false
+        case .any: false
+        }
+    }
+
+    /// Whether the pattern ends in `text`, literally and with its case.
+    func ends(with text: [UInt32]) -> Bool {
+        !text.isEmpty && tokens.suffix(text.count).elementsEqual(text.map { .scalar($0) })
+    }
+
     // MARK: - Text with unknown runs
 
     /// Whether the pattern matches whatever the unknown runs of `text` stand for.
@@ -141,6 +156,8 @@ struct Pattern: Hashable, Sendable {
                 switch symbol {
                 case .scalar(let value):
                     if let token, Pattern.accepts(token, value) { next[at + 1] = true }
+                case .someAlphanumeric:
+                    if let token, Pattern.acceptsAlphanumeric(token, every: every) { next[at + 1] = true }
                 case .unknown where every:
                     // Only a run with a `*` takes text of any length; its other characters must then be known ones.
                     if token == .oneAmidAny { next[at] = true }
@@ -160,5 +177,7 @@ struct Pattern: Hashable, Sendable {
 /// One character of a resource, or a run of it that the request does not say.
 enum Symbol: Hashable, Sendable {
     case scalar(UInt32)
+    /// One character of `A-Z`, `a-z`, `0-9`, the request does not say which.
+    case someAlphanumeric
     case unknown
 }

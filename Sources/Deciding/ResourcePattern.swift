@@ -41,6 +41,14 @@ struct ResourceText {
     let parts: [Range<Int>]?
     /// Nothing is known of it, not even its type.
     let isWhollyUnknown: Bool
+    /// What it is presumed to be, with the known text that it ends in (``Resource/presumed``).
+    let presumed: Presumed?
+
+    struct Presumed {
+        let scalars: [UInt32]
+        let parts: [Range<Int>]
+        let ending: [UInt32]
+    }
 
     init(_ resource: Resource) {
         var symbols: [Symbol] = []
@@ -48,15 +56,21 @@ struct ResourceText {
             switch part {
             case .known(let text): symbols += text.unicodeScalars.map { .scalar($0.value) }
             case .unknown: symbols.append(.unknown)
+            case .unknownCharacters(let count): symbols += Array(repeating: .someAlphanumeric, count: max(0, count))
             }
         }
         self.symbols = symbols
         isWhollyUnknown = symbols == [.unknown]
-        scalars = resource.isKnown
-            ? symbols.compactMap { symbol in
-                if case .scalar(let value) = symbol { value } else { nil }
-            } : nil
+        scalars = resource.text.map { $0.unicodeScalars.map(\.value) }
         parts = ResourceText.arnParts(symbols)
+        presumed = ResourceText.presumed(resource)
+    }
+
+    private static func presumed(_ resource: Resource) -> Presumed? {
+        guard let text = resource.presumed, case .known(let ending)? = resource.parts.last else { return nil }
+        let scalars = text.unicodeScalars.map(\.value)
+        guard let parts = arnParts(scalars.map { .scalar($0) }) else { return nil }
+        return Presumed(scalars: scalars, parts: parts, ending: ending.unicodeScalars.map(\.value))
     }
 
     private static func arnParts(_ symbols: [Symbol]) -> [Range<Int>]? {
@@ -110,9 +124,10 @@ struct ResourcePattern: Hashable, Sendable {
 
     /// Whether the pattern covers `resource`: yes for every text in place of its unknown runs, no for none.
     ///
-    /// Yes is said part by part, so that a `*` before the sixth part crosses no colon. Anything that only the pattern taken as one
+    /// Yes is also said where the pattern names what the resource is presumed to be. It is said part by part, so that a `*` before the sixth part crosses no colon. Anything that only the pattern taken as one
     /// text covers is unknown: enough for a statement that restricts, too little for one that permits.
-    func covers(_ resource: ResourceText) -> Truth {
+    /// `presumes` lets the resource be what it is presumed to be, which only a statement that permits may.
+    func covers(_ resource: ResourceText, presumes: Bool) -> Truth {
         guard let parts else { return .yes }
         if let scalars = resource.scalars {
             if let ranges = resource.parts, zip(parts, ranges).allSatisfy({ $0.matches(scalars[$1]) }) { return .yes }
@@ -122,6 +137,12 @@ struct ResourcePattern: Hashable, Sendable {
         if let ranges = resource.parts {
             let symbols = resource.symbols
             if zip(parts, ranges).allSatisfy({ $0.matchesEvery(symbols[$1]) }) { return .yes }
+        }
+        if presumes, let presumed = resource.presumed, let name = parts.last, name.ends(with: presumed.ending),
+            zip(parts, presumed.parts).allSatisfy({ $0.matches(presumed.scalars[$1]) })
+        {
+            // The pattern names this one entity: what the request leaves out does not tell two of them apart.
+            return .yes
         }
         return whole.matchesSome(resource.symbols[...]) ? .unknown : .no
     }

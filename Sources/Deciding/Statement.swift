@@ -119,7 +119,7 @@ package struct Statement: Hashable, Sendable {
     }
 
     private func covers(_ resource: ResourceText) -> Truth {
-        let covered = scope.resources.reduce(Truth.no) { $0 || $1.covers(resource) }
+        let covered = scope.resources.reduce(Truth.no) { $0 || $1.covers(resource, presumes: effect.permits) }
         return scope.exceptsResources ? !covered : covered
     }
 }

@@ -1,0 +1,162 @@
+import Deciding
+import Hashing
+import Recognizing
+import Vocabulary
+
+/// What Gateway knows of a call besides its meaning and its caller.
+package struct RequestFacts: Hashable, Sendable {
+    /// `amz-sdk-invocation-id`, the same over all attempts of one call.
+    package let invocation: String?
+    /// `amz-sdk-request`'s attempt, from 1.
+    package let attempt: Int?
+    /// Address and port that the call came from, or the socket and its peer's uid.
+    package let peer: String
+    package let userAgent: String?
+    /// The id of the access key that will sign; never the key.
+    package let accessKeyID: String?
+
+    package init(
+        invocation: String? = nil, attempt: Int? = nil, peer: String, userAgent: String? = nil,
+        accessKeyID: String? = nil
+    ) {
+        self.invocation = invocation
+        self.attempt = attempt
+        self.peer = peer
+        self.userAgent = userAgent
+        self.accessKeyID = accessKeyID
+    }
+}
+
+extension Entry {
+    /// The entry of a call that is about to be signed: who, what, why, by which statement or grant, and the digests of what is sent.
+    static func request(_ reservation: borrowing Reservation, facts: RequestFacts) -> Entry {
+        let caller = reservation.caller
+        let meaning = reservation.call.meaning
+        let sealed = reservation.call.sealed
+        let isAlwaysAnswered = reservation.allowance.grounds.contains(.alwaysAnswered)
+        var members: [JSON.Member?] = [.text("req", reservation.request.text)]
+        members += callerMembers(caller)
+        members += meaningMembers(meaning, pairs: meaning.pairs)
+        members += [
+            .digest("wire", sealed.wireDigest),
+            .text("host", sealed.awsHost),
+            sealed.authority == sealed.awsHost ? nil : .text("upstream", sealed.authority),
+            statementsMember(reservation.allowance.statements),
+            isAlwaysAnswered ? JSON.Member("always_answered", .bool(true)) : nil,
+            .digest("policy", reservation.policy),
+            reservation.uses.isEmpty ? nil : JSON.Member("uses", .array(reservation.uses.map(\.logged))),
+            .text("invocation", facts.invocation, byteCountMax: 128),
+            facts.attempt.map { .count("attempt", $0) },
+            .text("peer", facts.peer, byteCountMax: 256),
+            .text("user_agent", facts.userAgent, byteCountMax: 512),
+            .text("access_key_id", facts.accessKeyID, byteCountMax: 128),
+        ]
+        return Entry(.request, at: reservation.at, members)
+    }
+
+    /// What became of the request of entry `entry`.
+    package static func outcome(
+        _ outcome: Outcome, of entry: EntryID, request: RequestID, at: Instant
+    ) -> Entry {
+        Entry(
+            .outcome, at: at,
+            [
+                .count("entry", entry.seq), .text("req", request.text), .text("kind", outcome.kind.rawValue),
+                outcome.status.map { .count("status", $0) },
+                .text("aws_request_id", outcome.awsRequestID, byteCountMax: 256),
+                .text("aws_extended_request_id", outcome.awsExtendedRequestID, byteCountMax: 256),
+                .text("error", outcome.error),
+                .count("bytes_sent", outcome.bytesSent), .count("bytes_received", outcome.bytesReceived),
+                .count("ms", outcome.elapsed.wholeNanoseconds / 1_000_000),
+            ])
+    }
+}
+
+/// Who calls, on whose authority, and what they say about why.
+func callerMembers(_ caller: Caller) -> [JSON.Member?] {
+    [
+        .text("agent", caller.agent.text), .text("session", caller.session.text),
+        .text("strength", caller.strength.rawValue), .claimed("task", caller.task),
+        .claimed("reason", caller.reason),
+    ]
+}
+
+/// What a call means; `pairs` as many as fit, with their count and SHA-256 when there are more.
+func meaningMembers(_ meaning: Meaning, pairs: [Pair]) -> [JSON.Member?] {
+    let (listed, isWhole) = listed(pairs.map(\.logged), byteCountMax: pairsByteCountMax)
+    return [
+        .text("service", meaning.service, byteCountMax: 128),
+        .text("operation", meaning.operation, byteCountMax: 256),
+        .text("account", meaning.account, byteCountMax: 64),
+        .text("region", meaning.region, byteCountMax: 64),
+        JSON.Member("pairs", .array(listed)),
+        isWhole ? nil : .count("pair_count", pairs.count),
+        isWhole ? nil : .digest("pairs_digest", sha256(JSON.array(pairs.map(\.logged)).line)),
+        meaning.itemCount == 1 ? nil : .count("items", meaning.itemCount),
+        meaning.bodyByteCount == 0 ? nil : .count("bytes", meaning.bodyByteCount),
+        .digest("digest", meaning.digest),
+    ]
+}
+
+/// The statements that led to a decision, as many as fit; nil when there are none.
+func statementsMember(_ statements: [StatementID]) -> JSON.Member? {
+    guard !statements.isEmpty else { return nil }
+    let names = statements.map { JSON.string(cut($0.description, toByteCount: 512)) }
+    let (listed, isWhole) = listed(names, byteCountMax: statementsByteCountMax)
+    return JSON.Member("statements", .array(isWhole ? listed : listed + ["…"]))
+}
+
+/// Bytes that the pairs of one entry may take.
+private let pairsByteCountMax = 32 * 1_024
+/// Bytes that the statements of one entry may take.
+private let statementsByteCountMax = 8 * 1_024
+
+/// The first of `values` whose JSON fits into `byteCountMax` bytes, and whether that is all of them.
+func listed(_ values: [JSON], byteCountMax: Int) -> (values: [JSON], isWhole: Bool) {
+    var count = 0
+    var kept: [JSON] = []
+    for value in values {
+        count += value.line.count + 1
+        if count > byteCountMax { return (kept, false) }
+        kept.append(value)
+    }
+    return (kept, true)
+}
+
+extension Pair {
+    /// The most bytes of a resource that are written out; a longer one is cut, with its length and SHA-256 beside it.
+    static let resourceByteCountMax = 4_096
+
+    /// `{"action":…,"resource":…,"level":…,"sensitivity":…}`, with `<unknown>` for what the request does not say.
+    package var logged: JSON {
+        let text = resource.description
+        let isLong = text.utf8.count > Self.resourceByteCountMax
+        let members: [JSON.Member?] = [
+            .text("action", action.description, byteCountMax: 256),
+            .text("resource", text, byteCountMax: Self.resourceByteCountMax),
+            isLong ? .count("resource_bytes", text.utf8.count) : nil,
+            isLong ? .digest("resource_digest", sha256(text)) : nil,
+            .text("level", level.description), .text("sensitivity", sensitivity.description),
+        ]
+        return .object(members.compactMap { $0 })
+    }
+}
+
+extension Use {
+    /// `{"grant":…,"approval":…,"use":n,"of":m}`.
+    package var logged: JSON {
+        .object([
+            .text("grant", grant.text), .text("approval", approval.text), .count("use", number),
+            .count("of", maxUses),
+        ])
+    }
+
+    /// The use written as ``logged`` writes it; nil for anything else.
+    package init?(logged json: JSON) {
+        guard let grant = json["grant"]?.string.flatMap({ try? GrantID(parsing: $0) }),
+            let approval = json["approval"]?.string.flatMap({ try? ApprovalID(parsing: $0) }),
+            let number = json["use"]?.integer, let maxUses = json["of"]?.integer, number >= 1, maxUses >= number
+        else { return nil }
+        self.init(grant: grant, approval: approval, number: Int(number), maxUses: Int(maxUses))
+    }
+}

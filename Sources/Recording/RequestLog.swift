@@ -1,0 +1,403 @@
+import Deciding
+import Glibc
+import Recognizing
+import Synchronization
+import Vocabulary
+
+/// How the log is kept.
+package struct LogSetting: Hashable, Sendable {
+    /// A segment that would grow past this is closed, and the next one begun.
+    package var segmentByteCountMax = 64 << 20
+    /// Free bytes of the disk below which only outcomes, ends of grants and the log's own entries are written (`--log-reserve`).
+    package var reserveByteCount: UInt64 = 64 << 20
+    /// Whether every entry waits for its sync (`--log-durability synced`).
+    package var syncsAlways = false
+    /// Bytes that may wait to be written.
+    package var backlogByteCountMax = 64 << 20
+    /// How long entries that nobody waits for may stay unsynced.
+    package var syncInterval = Duration.seconds(1)
+    package var flood = FloodControl.Setting()
+
+    package init() {}
+}
+
+/// Whether the log can be written.
+package enum LogCondition: Hashable, Sendable {
+    case sound
+    /// The last write or sync failed, or the disk is nearly full; calls are refused meanwhile. It recovers by itself.
+    case failing(LogError)
+}
+
+/// The signed-request log: one writer, one chain of entries, and the only place that gives leave to sign.
+///
+/// Entries are taken on any thread; one thread of the log's own gives them their hash, writes and syncs them in batches, and tells
+/// each waiting place in order. ``stop()`` ends that thread; until then the log lives.
+package final class RequestLog: Sendable {
+    package typealias WhenDurable = @Sendable (Result<EntryID, LogError>) -> Void
+
+    /// A line on its way to the disk.
+    struct Pending: Sendable {
+        let line: UnchainedLine
+        let needsSync: Bool
+        let whenDurable: WhenDurable?
+        var id: EntryID { EntryID(seq: line.seq) }
+    }
+
+    /// A request whose entry is on its way, or stands; nothing signs it until it is cleared.
+    private struct Held {
+        let request: SealedRequest
+        var isDurable = false
+    }
+
+    private struct State {
+        var queue: [Pending] = []
+        var queueByteCount = 0
+        var nextSeq: UInt64
+        var held: [EntryID: Held] = [:]
+        var flood: FloodControl
+        var isWriterWaiting = false
+        var isWaitTimed = false
+        var isStopping = false
+        var isBelowReserve = false
+        var condition = LogCondition.sound
+        var unrecordedRefusalCount = 0
+    }
+
+    /// The path of the log's folder.
+    package let path: String
+    private let setting: LogSetting
+    private let files: LogFiles
+    private let folder: LogFolder
+    private let lock: Int32
+    private let clock: @Sendable () -> Instant
+    private let state: Mutex<State>
+    private let wake: (read: Int32, write: Int32)
+    private let writerThread: Mutex<pthread_t?>
+
+    /// Opens the log in `folder` and goes on where it ended; makes it when there is none.
+    ///
+    /// The last segment's chain is checked and synced. A torn end is left as it is: the next segment begins with a gap that names it.
+    ///
+    /// - Throws: ``LogError/inUse(folder:)``, ``LogError/unsafeFolder(path:why:)``, ``LogError/damaged(_:)``,
+    ///   ``LogError/system(step:path:code:)``.
+    package convenience init(
+        folder: String, setting: LogSetting = LogSetting(), clock: @escaping @Sendable () -> Instant
+    ) throws(LogError) {
+        try self.init(folder: folder, setting: setting, files: .system, clock: clock)
+    }
+
+    init(
+        folder path: String, setting: LogSetting, files: LogFiles, clock: @escaping @Sendable () -> Instant
+    ) throws(LogError) {
+        let folder = try LogFolder.writing(path)
+        let lock = try folder.lock()
+        var writer: SegmentWriter
+        do {
+            let tail = try folder.tail()
+            writer = try SegmentWriter(
+                files: files, folder: folder.descriptor, path: path,
+                segmentByteCountMax: setting.segmentByteCountMax, tail: tail)
+            if writer.failure != nil { try writer.recover(seq: tail.last.seq &+ 1, at: clock()) }
+        } catch {
+            close(lock)
+            throw error
+        }
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0, ends.allSatisfy(preparePipeEnd) else {
+            close(lock)
+            throw .system(step: "pipe", path: path, code: errno)
+        }
+        self.path = path
+        self.setting = setting
+        self.files = files
+        self.folder = folder
+        self.lock = lock
+        self.clock = clock
+        wake = (ends[0], ends[1])
+        state = Mutex(State(nextSeq: writer.written.seq &+ 1, flood: FloodControl(setting.flood)))
+        writerThread = Mutex(nil)
+        try startWriter(writer)
+    }
+
+    deinit {
+        close(wake.read)
+        close(wake.write)
+        close(lock)
+    }
+
+    /// Whether the log can be written now.
+    package var condition: LogCondition { state.withLock { $0.condition } }
+
+    /// How many refused calls could not even be counted in an entry since the start.
+    package var unrecordedRefusalCount: Int { state.withLock { $0.unrecordedRefusalCount } }
+}
+
+/// Neither inherited by child processes nor ever waited on.
+private func preparePipeEnd(_ end: Int32) -> Bool {
+    fcntl(end, F_SETFD, FD_CLOEXEC) == 0 && fcntl(end, F_SETFL, O_NONBLOCK) == 0
+}
+
+// MARK: - Taking entries
+
+extension RequestLog {
+    /// Writes the request that `reservation` allows, and keeps it until it is cleared or dropped.
+    ///
+    /// `whenDurable` is called once, on the log's thread: with the entry's id when it is as durable as the call needs, or with why
+    /// it never will be (the request is then no longer held).
+    ///
+    /// - Throws: ``LogError/belowReserve(freeBytes:reserveBytes:)``, ``LogError/backlog(byteCount:)``,
+    ///   ``LogError/entryTooLong(byteCount:)`` or ``LogError/stopped`` at once; `whenDurable` is then not called.
+    @discardableResult
+    package func append(
+        _ reservation: consuming Reservation, facts: RequestFacts, whenDurable: @escaping WhenDurable
+    ) throws(LogError) -> EntryID {
+        let body = try self.body(of: .request(reservation, facts: facts))
+        let needsSync = reservation.needsSync || setting.syncsAlways
+        let sealed = reservation.call.sealed
+        return try take(body, needsSync: needsSync, mayUseReserve: false, holding: sealed, whenDurable)
+    }
+
+    /// Writes `entry`.
+    ///
+    /// - Throws: as ``append(_:facts:whenDurable:)``.
+    @discardableResult
+    package func append(
+        _ entry: Entry, durability: Durability, whenDurable: WhenDurable? = nil
+    ) throws(LogError) -> EntryID {
+        let needsSync = durability == .synced || setting.syncsAlways
+        let body = try self.body(of: entry)
+        return try take(
+            body, needsSync: needsSync, mayUseReserve: entry.mayUseReserve, holding: nil, whenDurable)
+    }
+
+    /// Records a refused call: at once, or counted together with its like, as ``FloodControl`` says.
+    ///
+    /// Never fails: the call is refused in any case. What cannot be recorded counts in ``unrecordedRefusalCount``.
+    package func record(_ refusal: Refusal) {
+        let (entries, mustWake) = state.withLock { state in
+            let entries = state.flood.offered(refusal, at: refusal.at)
+            // The writer's wait must end when the second does; a timed one does by itself.
+            return (entries, state.isWriterWaiting && !state.isWaitTimed)
+        }
+        if mustWake { signal() }
+        appendRefusals(entries)
+    }
+
+    /// Leave to sign the request of entry `id`: once, and only when the entry is as durable as its call needs.
+    ///
+    /// - Throws: ``LogError/notDurable(_:)`` or ``LogError/notHeld(_:)``.
+    package func clear(_ id: EntryID) throws(LogError) -> Clearance {
+        let request = try state.withLock { state throws(LogError) in
+            guard let held = state.held[id] else { throw .notHeld(id) }
+            guard held.isDurable else { throw .notDurable(id) }
+            state.held[id] = nil
+            return held.request
+        }
+        return Clearance(request: request, entry: id)
+    }
+
+    /// Lets go of the request of entry `id`, which is then never signed. Its outcome, `not-sent`, is the caller's to append.
+    package func drop(_ id: EntryID) {
+        state.withLock { $0.held[id] = nil }
+    }
+
+    /// Writes and syncs what waits, ends the log's thread and gives the lock back. Not from a `whenDurable`.
+    package func stop() {
+        let isFirst = state.withLock { state in
+            defer { state.isStopping = true }
+            return !state.isStopping
+        }
+        guard isFirst else { return }
+        signal()
+        if let thread = writerThread.withLock({ $0 }) { pthread_join(thread, nil) }
+        flock(lock, LOCK_UN)
+    }
+
+    private func body(of entry: Entry) throws(LogError) -> [UInt8] {
+        let body = LogLine.body(of: entry)
+        let byteCount = LogLine.headByteCountMax + body.count
+        guard byteCount <= LogLine.byteCountMax else { throw .entryTooLong(byteCount: byteCount) }
+        return body
+    }
+
+    private func take(
+        _ body: [UInt8], needsSync: Bool, mayUseReserve: Bool, holding request: SealedRequest?,
+        _ whenDurable: WhenDurable?
+    ) throws(LogError) -> EntryID {
+        let (id, mustWake) = try state.withLock { state throws(LogError) in
+            guard !state.isStopping else { throw .stopped }
+            if state.isBelowReserve, !mayUseReserve, let shortage = shortage() { throw shortage }
+            guard state.queueByteCount + body.count <= setting.backlogByteCountMax else {
+                throw .backlog(byteCount: state.queueByteCount)
+            }
+            let line = UnchainedLine(seq: state.nextSeq, body: body)
+            state.nextSeq &+= 1
+            let pending = Pending(line: line, needsSync: needsSync, whenDurable: whenDurable)
+            state.queue.append(pending)
+            state.queueByteCount += body.count
+            if let request { state.held[pending.id] = Held(request: request) }
+            defer { state.isWriterWaiting = false }
+            return (pending.id, state.isWriterWaiting)
+        }
+        if mustWake { signal() }
+        return id
+    }
+
+    private func appendRefusals(_ entries: [Entry]) {
+        for entry in entries {
+            do { try append(entry, durability: .written) } catch {
+                state.withLock { $0.unrecordedRefusalCount += 1 }
+            }
+        }
+    }
+
+    /// Why the reserve refuses entries now; nil when there is room.
+    private func shortage() -> LogError? {
+        guard setting.reserveByteCount > 0 else { return nil }
+        do {
+            let free = try files.freeBytes(folder.descriptor)
+            guard free < setting.reserveByteCount else { return nil }
+            return .belowReserve(freeBytes: free, reserveBytes: setting.reserveByteCount)
+        } catch { return .system(step: "measure", path: path, code: error.code) }
+    }
+
+    private func signal() {
+        var byte: UInt8 = 1
+        // A full pipe already wakes the writer.
+        _ = write(wake.write, &byte, 1)
+    }
+}
+
+// MARK: - The writer's thread
+
+extension RequestLog {
+    private final class Start {
+        let log: RequestLog
+        let writer: SegmentWriter
+        init(log: RequestLog, writer: SegmentWriter) {
+            self.log = log
+            self.writer = writer
+        }
+    }
+
+    private func startWriter(_ writer: SegmentWriter) throws(LogError) {
+        let start = Unmanaged.passRetained(Start(log: self, writer: writer))
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                // Signals are for the main thread.
+                var all = sigset_t()
+                sigfillset(&all)
+                pthread_sigmask(SIG_BLOCK, &all, nil)
+                start.log.run(start.writer)
+                return nil
+            }, start.toOpaque())
+        guard code == 0 else {
+            start.release()
+            throw .system(step: "thread", path: path, code: code)
+        }
+        writerThread.withLock { $0 = thread }
+    }
+
+    private func run(_ start: SegmentWriter) {
+        var writer = start
+        updateReserve()
+        while true {
+            let (batch, isStopping) = takeBatch()
+            if !batch.isEmpty {
+                writeBatch(batch, with: &writer)
+            } else if isStopping {
+                break
+            } else {
+                wait(isDirty: writer.isDirty)
+                appendRefusals(state.withLock { $0.flood.ticked(at: clock()) })
+                if state.withLock({ $0.queue.isEmpty }) { syncIdle(&writer) }
+            }
+        }
+        try? writer.close()
+    }
+
+    private func takeBatch() -> (batch: [Pending], isStopping: Bool) {
+        state.withLock { state in
+            if state.isStopping, state.queue.isEmpty { flushRefusals(&state) }
+            let batch = state.queue
+            state.queue = []
+            state.queueByteCount = 0
+            state.isWriterWaiting = batch.isEmpty
+            return (batch, state.isStopping)
+        }
+    }
+
+    /// What is still counted of refused calls becomes entries: the log is about to close.
+    private func flushRefusals(_ state: inout State) {
+        for entry in state.flood.ended() {
+            state.queue.append(
+                Pending(
+                    line: UnchainedLine(seq: state.nextSeq, body: LogLine.body(of: entry)), needsSync: true,
+                    whenDurable: nil))
+            state.nextSeq &+= 1
+        }
+    }
+
+    private func wait(isDirty: Bool) {
+        let isTimed = state.withLock { state in
+            state.isWaitTimed = isDirty || state.flood.isCounting
+            return state.isWaitTimed
+        }
+        let milliseconds = Int32(clamping: setting.syncInterval.wholeNanoseconds / 1_000_000)
+        var ready = pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)
+        poll(&ready, 1, isTimed ? max(1, milliseconds) : -1)
+        var drained = [UInt8](repeating: 0, count: 64)
+        while read(wake.read, &drained, drained.count) > 0 {}
+    }
+
+    private func syncIdle(_ writer: inout SegmentWriter) {
+        guard writer.isDirty else { return }
+        do { try writer.sync() } catch { failed(error, batch: [], synced: writer.synced) }
+    }
+
+    private func writeBatch(_ batch: [Pending], with writer: inout SegmentWriter) {
+        do {
+            if writer.failure != nil, let first = batch.first {
+                // The number before the batch's first was set aside when the failure was seen.
+                try writer.recover(seq: first.line.seq &- 1, at: clock())
+            }
+            try writer.append(batch.map(\.line), sync: batch.contains(where: \.needsSync))
+        } catch {
+            failed(error, batch: batch, synced: writer.synced)
+            return
+        }
+        updateReserve()
+        state.withLock { state in
+            for pending in batch { state.held[pending.id]?.isDurable = true }
+        }
+        for pending in batch { pending.whenDurable?(.success(pending.id)) }
+    }
+
+    /// None of `batch`, nor of what came meanwhile, stands in the log; nor is anything held that is not surely on the disk.
+    private func failed(_ error: LogError, batch: [Pending], synced: ChainPosition) {
+        let lost = state.withLock { state in
+            let lost = batch + state.queue
+            state.queue = []
+            state.queueByteCount = 0
+            state.held = state.held.filter { $0.key.seq <= synced.seq }
+            state.condition = .failing(error)
+            // One number for the gap, before any entry that comes after.
+            state.nextSeq &+= 1
+            return lost
+        }
+        for pending in lost { pending.whenDurable?(.failure(error)) }
+    }
+
+    /// Measures the disk, and says whether the log is sound.
+    private func updateReserve() {
+        let shortage = shortage()
+        state.withLock { state in
+            state.isBelowReserve = shortage != nil
+            state.condition = shortage.map { .failing($0) } ?? .sound
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Vocabulary
+
+/// One operation of a service.
+package struct CatalogOperation: Sendable, Hashable {
+    let file: CatalogFile
+    let index: Int
+
+    var record: CatalogRecord { file.record(.operations, index) }
+
+    /// `GetItem`.
+    package var name: String { record.text(0).string }
+    package var service: CatalogService { CatalogService(file: file, index: record.short(28)) }
+    /// `GET`, `POST`, ...; `POST` for protocols without paths.
+    package var method: String { file.record(.methods, Int(record.byte(31))).text(0).string }
+    /// The path, with labels and literal query: `/{Bucket}/{Key+}?acl`; `/` for protocols without paths.
+    package var uriTemplate: String { record.text(4).string }
+    /// What goes before the host: `{AccountId}.`, whose labels are input members; nil for most.
+    package var hostPrefix: String? { record.optionalText(8)?.string }
+    /// The input structure; nil for an operation without input.
+    package var input: CatalogShape? {
+        record.number(12) == CatalogFile.none ? nil : CatalogShape(file: file, index: record.int(12))
+    }
+
+    /// The query names and values that are fixed by the template: `acl`, `list-type=2`.
+    package var queryLiterals: [(name: String, value: String?)] {
+        literalRange.map { number in
+            let record = file.record(.queryLiterals, number)
+            return (record.text(0).string, record.optionalText(4)?.string)
+        }
+    }
+
+    var literalRange: Range<Int> { record.int(24)..<record.int(24) + Int(record.byte(33)) }
+
+    /// The IAM actions it needs, the one of its own name first. Never empty. An operation whose action nobody lists has one of
+    /// its own name, with ``CatalogAction/isKnown`` false.
+    package var actions: [CatalogAction] {
+        (record.int(16)..<record.int(16) + Int(record.byte(30))).map {
+            CatalogAction(record: file.record(.needs, $0), sensitivity: sensitivity)
+        }
+    }
+
+    /// What the call lays open; `unrated` counts as data.
+    package var sensitivity: Sensitivity { Sensitivity(rawValue: record.byte(32)) ?? .unrated }
+
+    private func has(_ flag: UInt32) -> Bool { record.number(20) & flag != 0 }
+    /// Whether the model says that it is called without a signature: not relayed (THREATS.md section 8).
+    package var isUnsignedByModel: Bool { has(1) }
+    /// Whether the payload is not part of the signature (`UNSIGNED-PAYLOAD`).
+    package var hasUnsignedPayload: Bool { has(2) }
+    /// Whether the reply holds keys, tokens, passwords or the like (THREATS.md section 8): a statement must name it.
+    package var vendsCredentials: Bool { has(4) }
+    /// Whether the reply's shape has a secret access key or a session token.
+    package var replyCarriesKeys: Bool { has(8) }
+    /// Whether a payload member streams in: object data.
+    package var streamsIn: Bool { has(16) }
+    package var streamsOut: Bool { has(32) }
+    /// Whether the request, or the reply, is an event stream.
+    package var eventsIn: Bool { has(64) }
+    package var eventsOut: Bool { has(128) }
+    /// Whether no member goes into the body, in a REST protocol: a body is refused.
+    package var isBodyless: Bool { has(256) }
+    package var isDeprecated: Bool { has(512) }
+
+    package static func == (left: CatalogOperation, right: CatalogOperation) -> Bool { left.index == right.index }
+    package func hash(into hasher: inout Hasher) { hasher.combine(index) }
+}
+
+/// An IAM action that an operation needs.
+package struct CatalogAction: Sendable {
+    private let record: CatalogRecord
+    private var listed: CatalogRecord { record.file.record(.actions, record.int(0)) }
+
+    init(record: CatalogRecord, sensitivity: Sensitivity) {
+        self.record = record
+        self.sensitivity = sensitivity
+    }
+
+    /// The operation's sensitivity.
+    package let sensitivity: Sensitivity
+    /// `s3`.
+    package var prefix: String { listed.text(0).string }
+    /// `GetObject`.
+    package var name: String { listed.text(4).string }
+    package var action: Action { Action(prefix: prefix, name: name) }
+    package var level: AccessLevel { AccessLevel(rawValue: listed.byte(8)) ?? .unknown }
+    /// Whether the Service Authorization Reference lists it; if not, its name is made up from the operation's.
+    package var isKnown: Bool { listed.byte(9) != 0 }
+    /// The member (``CatalogResource/Variable/path``) whose presence makes the action needed; nil: always needed.
+    package var condition: String? { record.optionalText(4)?.string }
+    /// Whether the action has no resource types: its resource is `*`.
+    package var isStar: Bool { record.short(14) & 1 != 0 }
+    /// The action's resource types. A call touches one of each required type, or if none is required at least one of all; empty
+    /// and not ``isStar``: unknown.
+    package var resources: [CatalogResource] {
+        (record.int(8)..<record.int(8) + record.short(12)).map {
+            CatalogResource(record: record.file.record(.resources, $0))
+        }
+    }
+}
+
+/// A resource type of an action, and where the input says which resource it is.
+package struct CatalogResource: Sendable {
+    /// A variable of an ARN format and the member that fills it.
+    package struct Variable: Hashable, Sendable {
+        /// `TableName`, as the format writes it between `${` and `}`.
+        package let name: String
+        /// From the input's structure down, by model names: `TableName`, `Entries[].Id`, `Map{}.Arn`; nil: not in the request.
+        package let path: String?
+    }
+
+    private let record: CatalogRecord
+
+    init(record: CatalogRecord) { self.record = record }
+
+    /// `table`.
+    package var type: String { record.text(0).string }
+    /// `arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}`.
+    package var arnFormat: String { record.text(4).string }
+    /// Whether every call of the action names one.
+    package var isRequired: Bool { record.short(18) & 1 != 0 }
+    /// The member that holds the whole ARN; accept its value only if it fits ``arnFormat``.
+    package var arnPath: String? { record.optionalText(8)?.string }
+    /// Whether the member at ``arnPath`` may hold just a name instead, which ``variables`` then take.
+    package var arnMayBeName: Bool { record.short(18) & 2 != 0 }
+    /// The variables of the format other than Partition, Region and Account, in its order.
+    package var variables: [Variable] {
+        (record.int(12)..<record.int(12) + record.short(16)).map { number in
+            let fill = record.file.record(.fills, number)
+            return Variable(name: fill.text(0).string, path: fill.optionalText(4)?.string)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Vocabulary
+
+/// One AWS service, as botocore's service models have it.
+package struct CatalogService: Sendable, Hashable {
+    let file: CatalogFile
+    let index: Int
+
+    var record: CatalogRecord { file.record(.services, index) }
+
+    /// The client name: `dynamodb`, `s3control`, `bedrock-runtime`.
+    package var name: String { record.text(0).string }
+    /// What requests are signed as by default: `dynamodb`, `s3`, `bedrock`.
+    package var signingName: String { record.text(4).string }
+    /// The prefix of its IAM actions: `monitoring` signs, `cloudwatch` is the prefix.
+    package var iamPrefix: String { record.text(8).string }
+    /// `2012-08-10`; the query protocol's Version.
+    package var apiVersion: String { record.text(12).string }
+    /// What stands before the dot in `X-Amz-Target`, and in CBOR paths; nil for protocols without it.
+    package var targetPrefix: String? { record.optionalText(16)?.string }
+    /// Further signing names seen on the wire: `s3express`.
+    package var signingAliases: [String] {
+        (record.int(48)..<record.int(48) + record.int(52)).map { file.record(.serviceRefs, $0).text(0).string }
+    }
+
+    /// Every protocol it speaks, its own favorite first. A service with `query` beside JSON takes the older query form too.
+    package var protocols: [WireProtocol] {
+        let record = record
+        return (28..<32).compactMap { WireProtocol(rawValue: record.byte($0)) }
+    }
+
+    private func has(_ flag: UInt32) -> Bool { record.number(32) & flag != 0 }
+    /// Whether JSON errors carry the codes of the query protocol (SQS, CloudWatch).
+    package var isQueryCompatible: Bool { has(1) }
+    /// Whether it takes bearer tokens and no signatures (CodeCatalyst): never signed.
+    package var takesBearerTokens: Bool { has(2) }
+    /// Whether its model names the retired signature version 2 (SimpleDB, Import/Export).
+    package var usesSignatureV2: Bool { has(4) }
+    /// Whether each resource has a host of its own, so that a bare endpoint cannot mean it.
+    package var livesOnResourceHosts: Bool { has(8) }
+    /// Whether it is S3's object interface, whose paths match almost anything.
+    package var isS3: Bool { record.text(0).equals("s3") }
+
+    var operationRange: Range<Int> { record.int(20)..<record.int(20) + record.int(24) }
+
+    /// Its operations, by name.
+    package var operations: some RandomAccessCollection<CatalogOperation> {
+        operationRange.lazy.map { CatalogOperation(file: file, index: $0) }
+    }
+
+    /// The operation of exactly that name.
+    package func operation(named name: String) -> CatalogOperation? {
+        file.search(.operations, in: operationRange, for: name).map { CatalogOperation(file: file, index: $0) }
+    }
+
+    /// Where it is reached in `region` (not FIPS, not dual-stack); nil for a region that is not known, and for services whose
+    /// host needs more than a region.
+    package func endpoint(region: String) -> CatalogEndpoint? {
+        guard let number = Catalog(file: file).regionIndex(region) else { return nil }
+        var row = record.number(36)
+        for exception in record.int(40)..<record.int(40) + record.int(44) {
+            let record = file.record(.endpointExceptions, exception)
+            if record.int(0) == number { row = record.number(4) }
+        }
+        guard row != CatalogFile.none else { return nil }
+        return CatalogEndpoint(
+            row: file.record(.endpoints, Int(row)), region: region, place: file.record(.regions, number))
+    }
+
+    package static func == (left: CatalogService, right: CatalogService) -> Bool { left.index == right.index }
+    package func hash(into hasher: inout Hasher) { hasher.combine(index) }
+}
+
+/// Where a service is reached in a region, and how requests to it are signed.
+package struct CatalogEndpoint: Hashable, Sendable {
+    /// `dynamodb.eu-west-1.amazonaws.com`; an operation's host prefix goes before it.
+    package let host: String
+    package let signingName: String
+    /// The region to sign for: the region asked for, or the pinned one of a global service (`us-east-1` for iam).
+    package let signingRegion: String
+    /// What goes before the operation's path: empty, or `/v2`.
+    package let basePath: String
+    /// Whether it takes only SigV4a, over a set of regions.
+    package let usesSigV4a: Bool
+
+    init(row: CatalogRecord, region: String, place: CatalogRecord) {
+        var host = ""
+        for piece in row.text(0).string.split(separator: "{", omittingEmptySubsequences: false) {
+            guard let end = piece.firstIndex(of: "}") else {
+                host += piece
+                continue
+            }
+            switch piece[..<end] {
+            case "region": host += region
+            case "dns": host += place.text(8).string
+            default: host += place.text(12).string
+            }
+            host += piece[piece.index(after: end)...]
+        }
+        self.host = host
+        basePath = row.text(4).string
+        signingName = row.text(8).string
+        signingRegion = row.optionalText(12)?.string ?? region
+        usesSigV4a = row.number(16) & 1 != 0
+    }
+}

@@ -1,0 +1,164 @@
+import Vocabulary
+
+/// What kind of value a shape is.
+package enum CatalogKind: UInt8, Hashable, Sendable, CaseIterable {
+    case structure = 0
+    case list = 1
+    case map = 2
+    case string = 3
+    case blob = 4
+    case boolean = 5
+    case integer = 6
+    case long = 7
+    case float = 8
+    case double = 9
+    case timestamp = 10
+    /// Any JSON value.
+    case document = 11
+}
+
+/// How a timestamp is written.
+package enum CatalogTimestamp: UInt8, Hashable, Sendable, CaseIterable {
+    /// The protocol's own form: a number in JSON bodies, ISO 8601 in XML, query and URIs, RFC 822 in headers.
+    case unspecified = 0
+    case unixTimestamp = 1
+    case iso8601 = 2
+    /// `Wed, 21 Oct 2015 07:28:00 GMT`.
+    case httpDate = 3
+}
+
+/// Where a member stands in a REST request.
+package enum CatalogLocation: UInt8, Hashable, Sendable, CaseIterable {
+    case body = 0
+    /// A label of the path.
+    case uri = 1
+    case query = 2
+    case header = 3
+    /// A map whose names follow a header prefix, which is the wire name: `x-amz-meta-`.
+    case headers = 4
+    /// A map whose names are query names.
+    case queryMap = 5
+    /// The member is the whole body.
+    case payload = 6
+}
+
+/// The form of a value: what a body, a query or a header may say.
+///
+/// Shapes that read alike are one shape, whichever service they come from; they may contain themselves.
+package struct CatalogShape: Sendable, Hashable {
+    let file: CatalogFile
+    let index: Int
+
+    private var record: CatalogRecord { file.record(.shapes, index) }
+
+    package var kind: CatalogKind { CatalogKind(rawValue: record.byte(0)) ?? .document }
+    private func has(_ flag: UInt8) -> Bool { record.byte(1) & flag != 0 }
+    /// Whether a list or map is written without a wrapper (XML, query).
+    package var isFlattened: Bool { has(1) }
+    /// Whether exactly one member is set.
+    package var isUnion: Bool { has(2) }
+    package var isEventStream: Bool { has(4) }
+    package var isStreaming: Bool { has(8) }
+    /// Whether the model marks the value as sensitive: not to be shown.
+    package var isSensitive: Bool { has(16) }
+    package var timestampFormat: CatalogTimestamp { CatalogTimestamp(rawValue: record.byte(2)) ?? .unspecified }
+
+    /// The members of a structure, in the order of the model; empty for other kinds.
+    package var members: some RandomAccessCollection<CatalogMember> {
+        memberRange.lazy.map { CatalogMember(file: file, index: $0) }
+    }
+
+    var memberRange: Range<Int> {
+        guard kind == .structure else { return 0..<0 }
+        return record.int(4)..<record.int(4) + record.int(8)
+    }
+
+    /// The member of that model name.
+    package func member(named name: some StringProtocol) -> CatalogMember? {
+        first { $0.record.text(0).equals(name) }
+    }
+
+    /// The member written as `wireName` in the body (of JSON, CBOR, XML); wire names of bodies are case-sensitive.
+    package func member(wireName: some StringProtocol) -> CatalogMember? {
+        first { $0.record.text(4).equals(wireName) && $0.isInBody }
+    }
+
+    /// The body member whose wire name is `name` but for the case of letters, so that `tablename` can be refused.
+    package func member(wireNameIgnoringCase name: some StringProtocol) -> CatalogMember? {
+        first { $0.record.text(4).equalsIgnoringCase(name) && $0.isInBody }
+    }
+
+    /// The member that is the whole body; nil when the body holds the body members.
+    package var payload: CatalogMember? { first { $0.location == .payload } }
+
+    private func first(where isIt: (CatalogMember) -> Bool) -> CatalogMember? {
+        for index in memberRange {
+            let member = CatalogMember(file: file, index: index)
+            if isIt(member) { return member }
+        }
+        return nil
+    }
+
+    /// The shape of a list's elements; nil for other kinds.
+    package var element: CatalogShape? { kind == .list ? CatalogShape(file: file, index: record.int(4)) : nil }
+    /// The name of an element where the model gives one: in XML and query `member` if nil; for a flattened list in query it
+    /// replaces the list's own name.
+    package var elementName: String? { kind == .list ? record.optionalText(12)?.string : nil }
+    /// The shape of a map's keys; nil for other kinds.
+    package var key: CatalogShape? { kind == .map ? CatalogShape(file: file, index: record.int(4)) : nil }
+    /// The shape of a map's values; nil for other kinds.
+    package var value: CatalogShape? { kind == .map ? CatalogShape(file: file, index: record.int(8)) : nil }
+    /// The name of a map's keys in XML and query; `key` if nil.
+    package var keyName: String? { kind == .map ? record.optionalText(12)?.string : nil }
+    /// The name of a map's values in XML and query; `value` if nil.
+    package var valueName: String? { kind == .map ? record.optionalText(16)?.string : nil }
+
+    package static func == (left: CatalogShape, right: CatalogShape) -> Bool { left.index == right.index }
+    package func hash(into hasher: inout Hasher) { hasher.combine(index) }
+}
+
+/// A member of a structure.
+package struct CatalogMember: Sendable, Hashable {
+    let file: CatalogFile
+    let index: Int
+
+    var record: CatalogRecord { file.record(.members, index) }
+
+    /// The name in the model, which paths of ``CatalogResource`` and parsed parameters use: `TableName`.
+    package var name: String { record.text(0).string }
+    /// The name on the wire: of the JSON member, XML element, header, query parameter or path label. For ec2 with its capital.
+    package var wireName: String { record.text(4).string }
+    /// The name in the query protocol (before `.1`, `.Name` and so on).
+    package var queryName: String {
+        guard has(128) else { return wireName }
+        var (low, high) = (0, file.count(of: .queryNames))
+        while low < high {
+            let middle = (low + high) / 2
+            let row = file.record(.queryNames, middle)
+            if row.int(0) == index { return row.text(4).string }
+            if row.int(0) < index { low = middle + 1 } else { high = middle }
+        }
+        return wireName
+    }
+
+    package var shape: CatalogShape { CatalogShape(file: file, index: record.int(8)) }
+    package var location: CatalogLocation { CatalogLocation(rawValue: record.byte(14)) ?? .body }
+    /// Whether it is written into a body document, or is the body.
+    package var isInBody: Bool { record.byte(14) == CatalogLocation.body.rawValue }
+
+    private func has(_ flag: Int) -> Bool { record.short(12) & flag != 0 }
+    package var isRequired: Bool { has(1) }
+    /// Whether SDKs fill it with a fresh token on every call.
+    package var isIdempotencyToken: Bool { has(2) }
+    /// Whether its list or map is written without a wrapper.
+    package var isFlattened: Bool { has(4) }
+    /// Whether a header holds it as base64 of JSON.
+    package var isJSONValue: Bool { has(8) }
+    /// Whether a host prefix names it.
+    package var isHostLabel: Bool { has(16) }
+    package var isStreaming: Bool { has(32) }
+    package var isEventStream: Bool { has(64) }
+
+    package static func == (left: CatalogMember, right: CatalogMember) -> Bool { left.index == right.index }
+    package func hash(into hasher: inout Hasher) { hasher.combine(index) }
+}

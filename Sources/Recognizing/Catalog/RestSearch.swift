@@ -1,0 +1,161 @@
+import Vocabulary
+
+/// One walk down the tree of path templates, and what it found.
+struct RestSearch {
+    /// An operation whose path, literal query, required query and required headers fit.
+    struct Fit {
+        let operation: CatalogOperation
+        /// Two bits a template segment, from the top: literal 3, label 2, label of many segments 1.
+        let specificity: UInt64
+        /// Which segments of the path each segment of the template took.
+        let spans: [Range<Int>]
+        let unknownQuery: [String]
+        let requiredQueryCount: Int
+        let requiredHeaderCount: Int
+
+        /// Whether this one fits better than `other`; see ``Router/restCandidates(for:signedAs:among:)``.
+        func isBetter(than other: Fit) -> Bool {
+            if specificity != other.specificity { return specificity > other.specificity }
+            if unknownQuery.count != other.unknownQuery.count { return unknownQuery.count < other.unknownQuery.count }
+            let literals = (operation.literalRange.count, other.operation.literalRange.count)
+            if literals.0 != literals.1 { return literals.0 > literals.1 }
+            if requiredQueryCount != other.requiredQueryCount { return requiredQueryCount > other.requiredQueryCount }
+            return requiredHeaderCount > other.requiredHeaderCount
+        }
+    }
+
+    let catalog: Catalog
+    let request: RestRequest
+    let segments: [String]
+    let isExactSlash: Bool
+    private(set) var fits: [Fit] = []
+
+    init(catalog: Catalog, request: RestRequest, segments: [String], isExactSlash: Bool) {
+        self.catalog = catalog
+        self.request = request
+        self.segments = segments
+        self.isExactSlash = isExactSlash
+    }
+
+    private var file: CatalogFile { catalog.file }
+
+    /// Finds every fit among the services that `mayBe` lets pass.
+    mutating func run(_ mayBe: (CatalogService) -> Bool) {
+        let methods = 0..<file.count(of: .methods)
+        guard let method = file.search(.methods, in: methods, for: request.method) else { return }
+        walk(file.record(.methods, method).int(4), at: 0, specificity: 0, spans: [], mayBe)
+    }
+
+    /// The best fits; S3 only if nothing else fits or the scope says so.
+    func best(signedAs: String?) -> [RestMatch] {
+        var left = fits
+        if signedAs == nil, left.contains(where: { !$0.operation.service.isS3 }) {
+            left.removeAll { $0.operation.service.isS3 }
+        }
+        var winners: [Fit] = []
+        for fit in left {
+            if let first = winners.first, first.isBetter(than: fit) { continue }
+            if let first = winners.first, fit.isBetter(than: first) { winners = [] }
+            winners.append(fit)
+        }
+        // A deprecated operation that reads like a current one of its service is that one's old name (S3 lifecycle,
+        // notification). Both S3 services' bucket lists are `GET /`; the scope tells them apart.
+        let isExpress = signedAs?.asciiLowercased == "s3express"
+        winners = winners.filter { fit in
+            guard fit.operation.service.isS3, fit.operation.uriTemplate == "/" else { return true }
+            return (fit.operation.name == "ListDirectoryBuckets") == isExpress
+        }
+        let current = winners.filter { !$0.operation.isDeprecated }
+        return winners.compactMap { fit in
+            let isOldName =
+                fit.operation.isDeprecated && current.contains { $0.operation.service == fit.operation.service }
+            return isOldName ? nil : match(fit)
+        }
+    }
+
+    private func match(_ fit: Fit) -> RestMatch {
+        var labels: [(name: String, value: String)] = []
+        let template = fit.operation.uriTemplate.utf8.prefix { $0 != 0x3F }.dropFirst()
+        for (part, span) in zip(template.split(separator: 0x2F, omittingEmptySubsequences: false), fit.spans)
+        where part.first == 0x7B {
+            let name = part.dropFirst().prefix { $0 != 0x2B && $0 != 0x7D }
+            labels.append((String(Substring(name)), segments[span].joined(separator: "/")))
+        }
+        return RestMatch(
+            operation: fit.operation, labels: labels, unknownQuery: fit.unknownQuery, isExactSlash: isExactSlash)
+    }
+
+    private mutating func walk(
+        _ node: Int, at position: Int, specificity: UInt64, spans: [Range<Int>], _ mayBe: (CatalogService) -> Bool
+    ) {
+        let record = file.record(.nodes, node)
+        guard position < segments.count else {
+            for reference in record.int(16)..<record.int(16) + record.int(20) {
+                let index = file.record(.operationRefs, reference).int(0)
+                consider(CatalogOperation(file: file, index: index), specificity, spans, mayBe)
+            }
+            return
+        }
+        // INVARIANT: the generator refuses templates of more than 31 segments, so the shift is never negative.
+        let shift = UInt64(62 - 2 * spans.count)
+        let segment = segments[position]
+        let one = position..<position + 1
+        if let edge = file.search(.edges, in: record.int(0)..<record.int(0) + record.int(4), for: segment) {
+            let child = file.record(.edges, edge).int(4)
+            walk(child, at: position + 1, specificity: specificity | 3 << shift, spans: spans + [one], mayBe)
+        }
+        if record.number(8) != CatalogFile.none, !segment.isEmpty {
+            walk(record.int(8), at: position + 1, specificity: specificity | 2 << shift, spans: spans + [one], mayBe)
+        }
+        guard record.number(12) != CatalogFile.none else { return }
+        // A label of many segments takes any number of them; only its last end matters unless more template follows.
+        let isLast = file.record(.nodes, record.int(12)).number(4) == 0
+        for end in (isLast ? segments.count : position + 1)...segments.count {
+            if end == position + 1, segment.isEmpty { continue }
+            walk(record.int(12), at: end, specificity: specificity | 1 << shift, spans: spans + [position..<end], mayBe)
+        }
+    }
+
+    private mutating func consider(
+        _ operation: CatalogOperation, _ specificity: UInt64, _ spans: [Range<Int>],
+        _ mayBe: (CatalogService) -> Bool
+    ) {
+        guard literalsFit(operation), mayBe(operation.service) else { return }
+        var known = Set(operation.queryLiterals.map(\.name))
+        known.insert("x-id")
+        var takesAnyQuery = false
+        var requiredQueryCount = 0
+        var requiredHeaderCount = 0
+        for member in operation.input.map({ Array($0.members) }) ?? [] {
+            switch member.location {
+            case .query:
+                let name = member.wireName
+                known.insert(name)
+                guard member.isRequired else { continue }
+                guard request.query.contains(where: { $0.name == name }) else { return }
+                requiredQueryCount += 1
+            case .queryMap:
+                takesAnyQuery = true
+            case .header where member.isRequired:
+                guard request.headers.contains(member.wireName.asciiLowercased) else { return }
+                requiredHeaderCount += 1
+            case .body, .uri, .header, .headers, .payload:
+                continue
+            }
+        }
+        let unknown = takesAnyQuery ? [] : request.query.map(\.name).filter { !known.contains($0) }
+        fits.append(
+            Fit(
+                operation: operation, specificity: specificity, spans: spans, unknownQuery: unknown,
+                requiredQueryCount: requiredQueryCount, requiredHeaderCount: requiredHeaderCount))
+    }
+
+    private func literalsFit(_ operation: CatalogOperation) -> Bool {
+        operation.literalRange.allSatisfy { number in
+            let record = file.record(.queryLiterals, number)
+            guard let given = request.query.first(where: { record.text(0).equals($0.name) }) else { return false }
+            // `?acl` also comes as `?acl=`.
+            return record.optionalText(4).map { $0.equals(given.value ?? "") } ?? (given.value ?? "").isEmpty
+        }
+    }
+}

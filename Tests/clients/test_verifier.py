@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 import agents  # noqa: F401  (keeps this machine's AWS settings out)
-from rawhttp import Malformed, parse_head
+from rawhttp import Malformed, Request, parse_head
 from sigv4check import Keys, Scope, canonical_path, canonical_request, check, query_pairs, signature
 from verifier import Verifier
 
@@ -121,16 +121,20 @@ def signed_s3(verifier: Verifier, method: str, path: str) -> bytearray:
     return signed(verifier, method, path, b"", "s3", headers={})
 
 
-def signed_as(verifier: Verifier, payload_hash: str) -> bytes:
-    """An S3 upload that is rightly signed for a payload hash which is not its body's."""
-    head = (f"PUT /b/k HTTP/1.1\r\nHost: 127.0.0.1:{verifier.port}\r\n"
-            f"X-Amz-Content-Sha256: {payload_hash}\r\nX-Amz-Date: {time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}\r\n")
-    request = parse_head((head + "Content-Length: 1\r\n\r\n").encode())
-    stamp = request.header("x-amz-date")
-    names = ["host", "x-amz-content-sha256", "x-amz-date"]
-    scope = Scope(KEYS.access_key, stamp[:8], "us-east-1", "s3", names, "")
-    proof = signature(KEYS, scope, stamp, canonical_request(request, scope, payload_hash))
-    credential = f"{KEYS.access_key}/{stamp[:8]}/us-east-1/s3/aws4_request"
+def signed_as(verifier: Verifier, payload_hash: str | None, day: str | None = None, method: str = "PUT",
+              names: tuple[str, ...] = ("host", "x-amz-content-sha256", "x-amz-date")) -> bytes:
+    """An upload that is rightly signed for something that it must not be signed for."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    head = f"{method} /b/k HTTP/1.1\r\nHost: 127.0.0.1:{verifier.port}\r\nX-Amz-Date: {stamp}\r\n"
+    if payload_hash is None:
+        names = tuple(name for name in names if name != "x-amz-content-sha256")
+    else:
+        head += f"X-Amz-Content-Sha256: {payload_hash}\r\n"
+    lines = [line.split(": ", 1) for line in head.split("\r\n")[1:-1]]
+    request = Request(method, "/b/k", "/b/k", "", [(name.lower(), value) for name, value in lines])
+    scope = Scope(KEYS.access_key, day or stamp[:8], "us-east-1", "s3", list(names), "")
+    proof = signature(KEYS, scope, stamp, canonical_request(request, scope, payload_hash or OF_X))
+    credential = f"{KEYS.access_key}/{scope.date}/us-east-1/s3/aws4_request"
     return (head + f"Authorization: AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={';'.join(names)}, "
             f"Signature={proof}\r\nContent-Length: 1\r\n\r\nx").encode()
 
@@ -139,6 +143,7 @@ def with_line(raw: bytearray, line: bytes) -> bytes:
     return change(raw, b"\r\nContent-Length", b"\r\n" + line + b"\r\nContent-Length")
 
 
+OF_X = hashlib.sha256(b"x").hexdigest()
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 BARE = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
 STRANGER = Keys("AKIAOTHER", KEYS.secret_key)
@@ -173,6 +178,15 @@ TAMPERINGS = {
     "a payload hash of other bytes": (
         lambda v: signed_as(v, hashlib.sha256(b"y").hexdigest()), "is not the body's"),
     "an unsigned S3 payload": (lambda v: signed_as(v, "UNSIGNED-PAYLOAD"), "is not the body's"),
+    "no payload hash": (lambda v: signed_as(v, None), "without x-amz-content-sha256"),
+    "the scope of another day": (lambda v: signed_as(v, OF_X, day="20200101"), "not the day"),
+    "signed headers out of order": (
+        lambda v: signed_as(v, OF_X, names=("x-amz-date", "host", "x-amz-content-sha256")), "not sorted"),
+    "a signed header twice": (
+        lambda v: signed_as(v, OF_X, names=("host", "host", "x-amz-content-sha256", "x-amz-date")), "not sorted"),
+    "a method of its own": (lambda v: signed_as(v, OF_X, method="BREW"), "method b'"),
+    "a directory bucket's token": (
+        lambda v: signed(v, "GET", "/b/k", b"", "s3", headers={"X-Amz-S3session-Token": "a"}), "directory-bucket"),
     "a presigned query": (lambda v: signed_s3(v, "GET", "/b/k?X-Amz-Signature=00"), "in the query"),
     "a SigV2 query": (lambda v: signed_s3(v, "GET", "/b/k?AWSAccessKeyId=x&Signature=y&Expires=1"), "in the query"),
     "a raw plus in the query": (lambda v: signed_s3(v, "GET", "/b?prefix=a+b"), "raw +"),
@@ -186,10 +200,19 @@ TAMPERINGS = {
     "no content-length": (lambda v: change(signed(v), b"Content-Length: 2\r\n", b""), "without content-length"),
     "a plus before the length": (lambda v: change(signed(v), b"Content-Length: 2", b"Content-Length: +2"), "'+2'"),
     "a body cut short": (lambda v: bytes(signed(v))[:-1], "cut"),
-    "a folded header": (lambda v: with_line(signed(v), b" folded"), "folded"),
+    "a folded header": (lambda v: with_line(signed(v), b" folded"), "folded header line"),
     "a bare LF": (lambda v: change(signed(v), b"\r\nContent-Length", b"\nContent-Length"), "bare CR, LF"),
-    "an absolute target": (lambda v: change(signed(v), b"POST / ", b"POST http://127.0.0.1/ "), "target"),
-    "a fragment": (lambda v: change(signed(v), b"POST / ", b"POST /#x "), "target"),
+    "an absolute target": (lambda v: change(signed(v), b"POST / ", b"POST http://127.0.0.1/ "), "target b'"),
+    "a fragment": (lambda v: change(signed(v), b"POST / ", b"POST /#x "), "target b'"),
+    "a longer request line": (lambda v: change(signed(v), b" HTTP/1.1", b" HTTP/1.1 x"), "request line"),
+    "a line without a colon": (lambda v: with_line(signed(v), b"X-Odd"), "header line b'"),
+    "a blank before the colon": (lambda v: with_line(signed(v), b"X-Odd : a"), "header line b'"),
+    "a control byte": (lambda v: with_line(signed(v), b"X-Odd: a\x01"), "control byte"),
+    "no host": (lambda v: re.sub(rb"Host: [^\r]*\r\n", b"", bytes(signed(v))), "no host"),
+    "a part over 11 MiB": (lambda v: change(signed(v), b"Content-Length: 2", b"Content-Length: 11534337"), "over 115"),
+    "an endless head": (lambda v: with_line(signed(v), b"X-Odd: " + b"a" * 140_000), "head over"),
+    "a head cut short": (lambda v: bytes(signed(v))[:60], "inside a head"),
+    "a form that cannot be read": (lambda v: signed(v, body=b"Action=%ff&b", service="sns", headers=FORM), "body:"),
     "HTTP 1.0": (lambda v: change(signed(v), b"HTTP/1.1", b"HTTP/1.0"), "version"),
 }
 
@@ -207,7 +230,8 @@ def test_each_tampering_is_refused_and_noted(alone, tampering):
 
 def test_the_untampered_request_passes(alone):
     """The neighbor of every tampering."""
-    alone.expect("anything", times=2)
+    alone.expect("anything", times=3)
+    assert exchange(alone, signed_as(alone, OF_X)).startswith(b"HTTP/1.1 200")
     assert exchange(alone, bytes(signed(alone))).startswith(b"HTTP/1.1 200")
     assert exchange(alone, bytes(signed(alone, "GET", "/b/k", b"", "s3", headers={}))).startswith(b"HTTP/1.1 200")
     alone.assert_expected()
@@ -303,5 +327,6 @@ def test_paths_and_queries_canonicalize_as_AWS_says():
     assert canonical_path("/b/a%20b//c/../d", "s3") == "/b/a%20b//c/../d"
     assert canonical_path("/a%20b//c/../d/", "lambda") == "/a%2520b/d/"
     assert query_pairs("b=2&a&a=%20&a=!") == [("a", ""), ("a", "%20"), ("a", "%21"), ("b", "2")]
-    with pytest.raises(Malformed):
-        parse_head(b"GET /%zz HTTP/1.1\r\nhost: a\r\n\r\n")
+    for head in (b"GET /%zz HTTP/1.1\r\nhost: a\r\n\r\n", b"GET / HTTP/1.1\r\nhost: a\r\n"):
+        with pytest.raises(Malformed):
+            parse_head(head)

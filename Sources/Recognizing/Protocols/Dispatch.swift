@@ -1,0 +1,167 @@
+import Vocabulary
+
+/// One operation that a request may be, with what its protocol said so far.
+struct Candidate {
+    let operation: CatalogOperation
+    let wireProtocol: WireProtocol
+    /// Path labels by wire name, decoded once.
+    var labels: [(name: String, value: String)] = []
+    /// The form of a query or ec2 call, without Action and Version.
+    var form: [QueryItem] = []
+}
+
+/// Finds the operations that a request may be by its dispatch key: target, CBOR path, Action and Version, else its REST binding.
+///
+/// Exactly one key may be there. All candidates fit everything that the outside says.
+struct Dispatch {
+    let head: RequestHead
+    let body: [UInt8]
+    let hints: OuterHints
+    /// Decoded once; the fields of a signature are left out.
+    let query: [QueryItem]
+    let catalog: Catalog
+
+    func candidates() throws(RecognitionError) -> [Candidate] {
+        let isForm = head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
+        let form = isForm && !body.isEmpty ? try formItems() : []
+        let hasAction = (form + query).contains { $0.name.asciiLowercased == "action" }
+        if let target = head["x-amz-target"] {
+            guard !hasAction, !isForm else { throw .disagreement("the call has an X-Amz-Target and an Action") }
+            return try byTarget(target)
+        }
+        let path = hints.path
+        if path.hasPrefix("/service/"), path.contains("/operation/"), head["smithy-protocol"] != nil {
+            guard !hasAction else { throw .disagreement("the call has a CBOR path and an Action") }
+            return try byCBORPath(path)
+        }
+        if hasAction, isForm || path == "/" || path.isEmpty { return try byAction(form: form, isForm: isForm) }
+        return try byBinding()
+    }
+
+    private func formItems() throws(RecognitionError) -> [QueryItem] {
+        guard let text = String(validating: body, as: UTF8.self) else {
+            throw .malformed(part: "the form", why: "it is not UTF-8")
+        }
+        return try queryItems(text, part: "the form")
+    }
+
+    private func fits(_ operation: CatalogOperation) -> Bool { hints.services?.contains(operation.service) ?? true }
+
+    // MARK: Keys
+
+    private func byTarget(_ target: String) throws(RecognitionError) -> [Candidate] {
+        guard head.method == "POST", hints.path == "/" || hints.path.isEmpty, query.isEmpty else {
+            throw .malformed(part: "the request line", why: "a call with X-Amz-Target is a POST to `/` without a query")
+        }
+        let type = head["content-type"].map(mediaType) ?? ""
+        let wire: WireProtocol
+        switch type {
+        case "application/x-amz-json-1.0": wire = .awsJSON10
+        case "application/x-amz-json-1.1": wire = .awsJSON11
+        default: throw .malformed(part: "Content-Type", why: "a call with X-Amz-Target holds application/x-amz-json-1.0 or -1.1")
+        }
+        let named = catalog.operation(target: target)
+        guard !named.isEmpty else { throw .unknownOperation(service: nil, method: "POST", path: target) }
+        let found = named.filter(fits)
+        guard !found.isEmpty else {
+            throw .disagreement("X-Amz-Target names \(named[0].service.name); the credential scope, Host or path prefix another service")
+        }
+        return found.map { Candidate(operation: $0, wireProtocol: wire) }
+    }
+
+    private func byCBORPath(_ path: String) throws(RecognitionError) -> [Candidate] {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard head.method == "POST", parts.count == 5, parts[1] == "service", parts[3] == "operation", query.isEmpty,
+            head["smithy-protocol"] == "rpc-v2-cbor"
+        else { throw .malformed(part: "the request line", why: "a CBOR call is a POST to /service/NAME/operation/NAME") }
+        let named = catalog.operation(cborService: parts[2], operation: parts[4])
+        guard !named.isEmpty else { throw .unknownOperation(service: nil, method: "POST", path: path) }
+        let found = named.filter(fits)
+        guard !found.isEmpty else { throw .disagreement("the CBOR path and the credential scope or Host name different services") }
+        return found.map { Candidate(operation: $0, wireProtocol: .rpcV2CBOR) }
+    }
+
+    private func byAction(form: [QueryItem], isForm: Bool) throws(RecognitionError) -> [Candidate] {
+        guard form.isEmpty || query.isEmpty else {
+            throw .malformed(part: "the query", why: "parameters stand both in the query and in the form")
+        }
+        guard head.method == "POST" || head.method == "GET", hints.path == "/" || hints.path.isEmpty || queueURL else {
+            throw .malformed(part: "the request line", why: "a call with an Action is a POST or GET to `/`")
+        }
+        guard isForm || body.isEmpty else { throw .malformed(part: "Content-Type", why: "a call with an Action holds a form") }
+        let items = form + query
+        var seen: Set<[UInt8]> = []
+        for item in items {
+            guard seen.insert(Array(item.name.utf8)).inserted else {
+                throw .malformed(part: "the form", why: "`\(shown(item.name))` is there twice")
+            }
+            let lower = item.name.asciiLowercased
+            guard !["action", "version", "operation"].contains(lower) || item.name == "Action" || item.name == "Version" else {
+                throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter")
+            }
+        }
+        guard let action = items.first(where: { $0.name == "Action" })?.value else {
+            throw .malformed(part: "the form", why: "`Action` is missing")
+        }
+        guard let version = items.first(where: { $0.name == "Version" })?.value else {
+            throw .malformed(part: "the form", why: "`Version` is missing")
+        }
+        let named = catalog.operations(action: action, version: version)
+        guard !named.isEmpty else { throw .unknownOperation(service: nil, method: head.method, path: "Action=\(action)&Version=\(version)") }
+        let found = named.filter(fits)
+        guard !found.isEmpty else {
+            throw .disagreement("Action and Version name \(named[0].service.name); the credential scope, Host or path prefix another service")
+        }
+        let rest = items.filter { $0.name != "Action" && $0.name != "Version" }
+        return found.map {
+            Candidate(operation: $0, wireProtocol: $0.service.protocols.contains(.ec2) ? .ec2 : .query, form: rest)
+        }
+    }
+
+    /// SQS's older query form goes to the path of the queue's URL.
+    private var queueURL: Bool {
+        hints.services?.contains { $0.name == "sqs" } ?? true
+            && hints.path.split(separator: "/").count == 2
+    }
+
+    private func byBinding() throws(RecognitionError) -> [Candidate] {
+        let request = RestRequest(
+            method: head.method, path: hints.path.isEmpty ? "/" : hints.path,
+            query: query.map { ($0.name, $0.value) }, headers: Set(head.fields.map(\.name)))
+        let matches: [RestMatch]
+        do {
+            matches = try Router(catalog).restCandidates(for: request, signedAs: signer) { service in
+                hints.services?.contains(service) ?? true
+            }
+        } catch { throw .malformed(part: "the path", why: "\(error)") }
+        guard !matches.isEmpty else {
+            let service = hints.services.flatMap { $0.count == 1 ? $0[0].name : nil }
+            throw .unknownOperation(service: service, method: head.method, path: head.target)
+        }
+        if let unknown = matches[0].unknownQuery.first(where: { $0 != "x-id" }), matches.allSatisfy({ !$0.unknownQuery.isEmpty }) {
+            throw .malformed(part: "the query", why: "no operation at this path has a parameter `\(shown(unknown))`")
+        }
+        return matches.map { match in
+            let wire: WireProtocol = match.operation.service.protocols.contains(.restXML) ? .restXML : .restJSON
+            return Candidate(operation: match.operation, wireProtocol: wire, labels: match.labels)
+        }
+    }
+
+    /// A prefix or a host names the service as surely as a scope does.
+    private var signer: String? {
+        hints.signedAs ?? hints.services.flatMap { services in services.count == 1 ? services[0].signingName : nil }
+    }
+}
+
+/// `text` up to the first `;`, lower case, without blanks at its ends.
+func mediaType(_ text: String) -> String {
+    let type = text.prefix { $0 != ";" }
+    let bytes = Array(type.utf8).drop { $0 == 0x20 || $0 == 0x09 }
+    return String(decoding: bytes.reversed().drop { $0 == 0x20 || $0 == 0x09 }.reversed(), as: UTF8.self).asciiLowercased
+}
+
+/// Query names that carry a signature or a time-out of one; they are stripped, and nothing is decided by them.
+let signatureQueryNames: Set<String> = [
+    "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature",
+    "x-amz-security-token", "x-amz-content-sha256", "awsaccesskeyid", "signature", "expires",
+]

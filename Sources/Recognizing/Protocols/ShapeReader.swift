@@ -1,0 +1,118 @@
+import Vocabulary
+
+/// Reads a JSON document (of awsJson, rest-json, or CBOR turned into JSON) by the operation's shape: members by their model names, types
+/// as the model has them.
+///
+/// Members that the model does not have are kept as they came, so that they change the digest; one that equals a known name but for
+/// the case of letters is refused. A member that is null counts as absent and is dropped.
+struct ShapeReader {
+    /// Where the document stands, for messages.
+    let part: String
+    /// Whether numbers may stand as text and text as numbers where the protocol says so (timestamps).
+    let usesWireNames: Bool
+
+    func read(_ json: JSON, as shape: CatalogShape, at path: String) throws(RecognitionError) -> JSON {
+        switch (shape.kind, json) {
+        case (.structure, .object(let members)): return try structure(members, shape, path)
+        case (.map, .object(let members)):
+            guard let value = shape.value else { return json }
+            var read: [JSON.Member] = []
+            for member in members {
+                read.append(.init(member.name, try self.read(member.value, as: value, at: "\(path).\(shown(member.name))")))
+            }
+            return .object(read)
+        case (.list, .array(let elements)):
+            guard let element = shape.element else { return json }
+            var read: [JSON] = []
+            for (index, value) in elements.enumerated() {
+                read.append(try self.read(value, as: element, at: "\(path)[\(index)]"))
+            }
+            return .array(read)
+        case (.map, .null), (.list, .null), (.structure, .null): return .null
+        case (.string, .string), (.blob, .string), (.boolean, .bool), (.document, _), (_, .null): return json
+        case (.timestamp, .number), (.timestamp, .string): return json
+        case (.integer, .number(let text)), (.long, .number(let text)):
+            // `1.0` and `1e3` are numbers that a service may take for a whole one: kept as spelled.
+            return .number(text)
+        case (.float, .number), (.double, .number): return json
+        case (.float, .string(let text)) where ["NaN", "Infinity", "-Infinity"].contains(text): return json
+        case (.double, .string(let text)) where ["NaN", "Infinity", "-Infinity"].contains(text): return json
+        default: throw .malformed(part: part, why: "`\(path)` is not a \(shape.kind)")
+        }
+    }
+
+    private func structure(_ members: [JSON.Member], _ shape: CatalogShape, _ path: String) throws(RecognitionError) -> JSON {
+        var read: [JSON.Member] = []
+        var seen: Set<[UInt8]> = []
+        for member in members {
+            let spot = path.isEmpty ? shown(member.name) : "\(path).\(shown(member.name))"
+            var name = member.name
+            var value = member.value
+            if let known = find(member.name, in: shape) {
+                name = known.name
+                value = try self.read(member.value, as: known.shape, at: spot)
+            } else if let near = findIgnoringCase(member.name, in: shape) {
+                throw .malformed(part: part, why: "`\(spot)` is spelled `\(near.name)`")
+            } else if shape.isUnion, member.name == "__type" {
+                continue
+            }
+            guard seen.insert(Array(name.utf8)).inserted else { throw .malformed(part: part, why: "`\(spot)` is there twice") }
+            if value != .null { read.append(.init(name, value)) }
+        }
+        return .object(read)
+    }
+
+    private func find(_ name: String, in shape: CatalogShape) -> CatalogMember? {
+        usesWireNames ? shape.member(wireName: name) : shape.member(named: name)
+    }
+
+    private func findIgnoringCase(_ name: String, in shape: CatalogShape) -> CatalogMember? {
+        if usesWireNames { return shape.member(wireNameIgnoringCase: name) }
+        let lower = name.asciiLowercased
+        return shape.members.first { $0.name.asciiLowercased.isSame(as: lower) }
+    }
+}
+
+/// `text`, from a path label, a query, a header, a form or an XML element, as the value its shape says.
+///
+/// - Throws: ``RecognitionError/malformed(part:why:)`` when it is no such value.
+func scalar(_ text: String, as shape: CatalogShape, part: String, name: String) throws(RecognitionError) -> JSON {
+    switch shape.kind {
+    case .boolean:
+        switch text {
+        case "true", "True", "TRUE", "1": return .bool(true)
+        case "false", "False", "FALSE", "0": return .bool(false)
+        default: throw .malformed(part: part, why: "`\(name)` is neither true nor false")
+        }
+    case .integer, .long:
+        guard let value = Int64(text), String(value) == text else {
+            throw .malformed(part: part, why: "`\(name)` is not a whole number")
+        }
+        return .number(text)
+    case .float, .double:
+        if case .number? = try? JSON(parsing: Array(text.utf8)) { return .number(text) }
+        return .string(text)
+    case .string, .blob, .timestamp, .document: return .string(text)
+    case .structure, .list, .map: throw .malformed(part: part, why: "`\(name)` is not a \(shape.kind)")
+    }
+}
+
+extension JSON {
+    /// The value without the members that SDKs fill with a fresh token on every call.
+    func withoutIdempotencyTokens(_ shape: CatalogShape?) -> JSON {
+        guard let shape else { return self }
+        switch (shape.kind, self) {
+        case (.structure, .object(let members)):
+            return .object(
+                members.compactMap { member in
+                    guard let known = shape.member(named: member.name) else { return member }
+                    if known.isIdempotencyToken { return nil }
+                    return .init(member.name, member.value.withoutIdempotencyTokens(known.shape))
+                })
+        case (.list, .array(let elements)): return .array(elements.map { $0.withoutIdempotencyTokens(shape.element) })
+        case (.map, .object(let members)):
+            return .object(members.map { .init($0.name, $0.value.withoutIdempotencyTokens(shape.value)) })
+        default: return self
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import Vocabulary
+
+/// An element of a strict XML document: no DTD, no entities but the five, no processing instructions, no comments.
+struct XMLElement: Hashable {
+    /// The local name, without a prefix.
+    let name: String
+    /// The attributes by their local names, namespaces left out.
+    var attributes: [(name: String, value: String)] = []
+    var children: [XMLElement] = []
+    var text = ""
+
+    static func == (left: XMLElement, right: XMLElement) -> Bool {
+        left.name == right.name && left.children == right.children && left.text == right.text
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(name) }
+
+    static let depthMax = 32
+    static let countMax = 100_000
+
+    /// The one element that `bytes` hold, by XML 1.0 without everything that a gate has no use for.
+    ///
+    /// - Throws: ``RecognitionError/malformed(part:why:)``.
+    init(parsing bytes: [UInt8]) throws(RecognitionError) {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .malformed(part: "the XML body", why: "it is not UTF-8")
+        }
+        var reader = XMLReader(bytes: Array(text.utf8))
+        self = try reader.document()
+    }
+
+    fileprivate init(name: String) { self.name = name }
+}
+
+private struct XMLReader {
+    let bytes: [UInt8]
+    var at = 0
+    var count = 0
+
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    func fail(_ why: String) -> RecognitionError { .malformed(part: "the XML body", why: "\(why), at byte \(at)") }
+
+    mutating func document() throws(RecognitionError) -> XMLElement {
+        if starts(with: "<?xml ") {
+            guard let end = find("?>") else { throw fail("the declaration does not end") }
+            let declaration = String(decoding: bytes[at..<end], as: UTF8.self).asciiLowercased
+            guard !declaration.contains("encoding") || declaration.contains("utf-8") else { throw fail("it is not UTF-8") }
+            at = end + 2
+        }
+        skipBlanks()
+        let root = try element(depth: 1)
+        skipBlanks()
+        guard at == bytes.count else { throw fail("something follows the root element") }
+        return root
+    }
+
+    private mutating func element(depth: Int) throws(RecognitionError) -> XMLElement {
+        guard depth <= XMLElement.depthMax else { throw fail("it is nested too deep") }
+        count += 1
+        guard count <= XMLElement.countMax else { throw fail("it has too many elements") }
+        guard take(0x3C) else { throw fail("an element should begin here") }
+        let fullName = try name()
+        var element = XMLElement(name: localName(fullName))
+        if try attributes(of: &element) { return element }
+        while true {
+            if starts(with: "</") {
+                at += 2
+                guard try name().isSame(as: fullName) else { throw fail("the end tag names another element") }
+                skipBlanks()
+                guard take(0x3E) else { throw fail("the end tag does not end") }
+                if !element.children.isEmpty {
+                    guard element.text.utf8.allSatisfy({ isBlank($0) }) else { throw fail("text stands beside elements") }
+                    element.text = ""
+                }
+                return element
+            }
+            guard at < bytes.count else { throw fail("an element does not end") }
+            if bytes[at] == 0x3C {
+                guard !starts(with: "<!"), !starts(with: "<?") else {
+                    throw fail("comments, CDATA, DTDs and instructions are not taken")
+                }
+                element.children.append(try self.element(depth: depth + 1))
+            } else {
+                element.text += try characters(until: 0x3C)
+            }
+        }
+    }
+
+    /// Reads up to the end of the start tag; true when the element is empty (`/>`).
+    private mutating func attributes(of element: inout XMLElement) throws(RecognitionError) -> Bool {
+        var seen: Set<String> = []
+        while true {
+            let hadBlank = skipBlanks()
+            if starts(with: "/>") {
+                at += 2
+                return true
+            }
+            if take(0x3E) { return false }
+            guard hadBlank else { throw fail("the start tag cannot be read") }
+            let fullName = try name()
+            skipBlanks()
+            guard take(0x3D) else { throw fail("an attribute has no value") }
+            skipBlanks()
+            guard at < bytes.count, bytes[at] == 0x22 || bytes[at] == 0x27 else { throw fail("an attribute has no quotes") }
+            let quote = bytes[at]
+            at += 1
+            let value = try characters(until: quote)
+            guard take(quote) else { throw fail("an attribute does not end") }
+            guard seen.insert(fullName).inserted else { throw fail("an attribute is there twice") }
+            guard fullName != "xmlns", !fullName.hasPrefix("xmlns:") else { continue }
+            element.attributes.append((localName(fullName), value))
+        }
+    }
+
+    private mutating func characters(until end: UInt8) throws(RecognitionError) -> String {
+        var text: [UInt8] = []
+        while at < bytes.count, bytes[at] != end {
+            let byte = bytes[at]
+            switch byte {
+            case 0x26: text += try entity()
+            case 0x3C: throw fail("`<` stands in a value")
+            case 0x09, 0x0A, 0x0D, 0x20...:
+                text.append(byte)
+                at += 1
+            default: throw fail("a control character")
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private mutating func entity() throws(RecognitionError) -> [UInt8] {
+        for (name, text) in [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'")]
+        where starts(with: name) {
+            at += name.utf8.count
+            return Array(text.utf8)
+        }
+        guard starts(with: "&#"), let end = bytes[at...].prefix(12).firstIndex(of: 0x3B) else { throw fail("an unknown entity") }
+        let isHex = bytes[at + 2] == 0x78
+        let digits = String(decoding: bytes[(at + (isHex ? 3 : 2))..<end], as: UTF8.self)
+        guard digits.utf8.allSatisfy({ $0.isAlphanumeric }), let value = UInt32(digits, radix: isHex ? 16 : 10),
+            value == 0x9 || value == 0xA || value == 0xD || value >= 0x20, let scalar = Unicode.Scalar(value)
+        else { throw fail("a bad character reference") }
+        at = end + 1
+        return Array(String(Character(scalar)).utf8)
+    }
+
+    private mutating func name() throws(RecognitionError) -> String {
+        let start = at
+        while at < bytes.count, bytes[at].isAlphanumeric || bytes[at] >= 0x80 || [0x2D, 0x2E, 0x3A, 0x5F].contains(bytes[at]) {
+            at += 1
+        }
+        guard at > start, !bytes[start].isDigit else { throw fail("a name should stand here") }
+        return String(decoding: bytes[start..<at], as: UTF8.self)
+    }
+
+    private func localName(_ name: String) -> String {
+        name.split(separator: ":", maxSplits: 1).last.map(String.init) ?? name
+    }
+
+    private func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+
+    @discardableResult
+    private mutating func skipBlanks() -> Bool {
+        let start = at
+        while at < bytes.count, isBlank(bytes[at]) { at += 1 }
+        return at > start
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard at < bytes.count, bytes[at] == byte else { return false }
+        at += 1
+        return true
+    }
+
+    private func starts(with text: String) -> Bool { bytes[at...].starts(with: text.utf8) }
+
+    private func find(_ mark: String) -> Int? {
+        let mark = Array(mark.utf8)
+        guard bytes.count >= mark.count else { return nil }
+        return (at...(bytes.count - mark.count)).first { bytes[$0...].starts(with: mark) }
+    }
+}
+
+/// The parameters that an XML body writes, by the shape of its root.
+///
+/// Elements that the model does not have are kept by their names; one that equals a known name but for case is refused, and so is an
+/// element that stands twice and is no flattened list.
+func parameters(_ element: XMLElement, as shape: CatalogShape) throws(RecognitionError) -> JSON {
+    let part = "the XML body"
+    switch shape.kind {
+    case .structure:
+        var members: [JSON.Member] = []
+        var taken: Set<Int> = []
+        for member in shape.members where member.location == .body {
+            let found = element.children.indices.filter { element.children[$0].name.isSame(as: member.wireName) }
+            if found.isEmpty {
+                if let attribute = element.attributes.first(where: { member.wireName.hasSuffix($0.name) && member.wireName.contains(":") }) {
+                    members.append(.init(member.name, .string(attribute.value)))
+                }
+                continue
+            }
+            taken.formUnion(found)
+            let isFlat = member.isFlattened || member.shape.isFlattened
+            if isFlat, member.shape.kind == .list, let item = member.shape.element {
+                var elements: [JSON] = []
+                for index in found { elements.append(try parameters(element.children[index], as: item)) }
+                members.append(.init(member.name, .array(elements)))
+            } else if isFlat, member.shape.kind == .map {
+                throw .malformed(part: part, why: "`\(member.wireName)` is a flattened map, which is not taken")
+            } else {
+                guard found.count == 1 else { throw .malformed(part: part, why: "`\(shown(member.wireName))` is there twice") }
+                members.append(.init(member.name, try parameters(element.children[found[0]], as: member.shape)))
+            }
+        }
+        return .object(members + (try unknownElements(element, taken, shape)))
+    case .list:
+        guard let item = shape.element else { return .null }
+        let name = shape.elementName ?? "member"
+        var elements: [JSON] = []
+        for child in element.children {
+            guard child.name.isSame(as: name) else { throw .malformed(part: part, why: "`\(shown(child.name))` is no `\(name)`") }
+            elements.append(try parameters(child, as: item))
+        }
+        return .array(elements)
+    case .map:
+        throw .malformed(part: part, why: "`\(shown(element.name))` is a map, which is not taken")
+    default:
+        guard element.children.isEmpty else { throw .malformed(part: part, why: "`\(shown(element.name))` is one value") }
+        return try scalar(element.text, as: shape, part: part, name: shown(element.name))
+    }
+}
+
+private func unknownElements(
+    _ element: XMLElement, _ taken: Set<Int>, _ shape: CatalogShape
+) throws(RecognitionError) -> [JSON.Member] {
+    var members: [JSON.Member] = []
+    for (index, child) in element.children.enumerated() where !taken.contains(index) {
+        if let near = shape.member(wireNameIgnoringCase: child.name) {
+            throw .malformed(part: "the XML body", why: "`\(shown(child.name))` is spelled `\(near.wireName)`")
+        }
+        guard !members.contains(where: { $0.name.isSame(as: child.name) }) else {
+            throw .malformed(part: "the XML body", why: "`\(shown(child.name))` is there twice")
+        }
+        members.append(.init(child.name, .string(flat(child))))
+    }
+    return members
+}
+
+/// Everything an unknown element says, so that it changes the digest.
+private func flat(_ element: XMLElement) -> String {
+    element.children.isEmpty
+        ? element.text : element.children.map { "\($0.name)={\(flat($0))}" }.joined(separator: ",")
+}

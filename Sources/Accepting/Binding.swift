@@ -23,11 +23,7 @@ private func bindLoopback(host: String, port: UInt16) throws(ListenError) -> CIn
     var yes: CInt = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<CInt>.size))
     let result = address.withSockAddr { pointer, size in Glibc.bind(descriptor, pointer, socklen_t(size)) }
-    guard result == 0 else {
-        let reason = errno
-        close(descriptor)
-        throw reason == EADDRINUSE ? .inUse("\(host):\(port)") : .system(call: "bind", errno: reason)
-    }
+    guard result == 0 else { throw failure("bind", at: "\(host):\(port)", closing: descriptor) }
     return descriptor
 }
 
@@ -60,11 +56,25 @@ private func bindSocket(path: String, mode: UInt32, group: UInt32?) throws(Liste
     try removeStale(path: path, address: address)
     let descriptor = try makeSocket(AF_UNIX)
     let result = address.withSockAddr { pointer, size in Glibc.bind(descriptor, pointer, socklen_t(size)) }
-    guard result == 0 else { throw failure("bind", closing: descriptor) }
+    guard result == 0 else { throw failure("bind", at: path, closing: descriptor) }
     // The mode comes last: nobody may connect before the group is right, and nobody can before `listen`.
-    if let group, chown(path, uid_t.max, group) != 0 { throw failure("chown", closing: descriptor) }
-    guard chmod(path, mode) == 0 else { throw failure("chmod", closing: descriptor) }
+    if let group, chown(path, uid_t.max, group) != 0 { throw failure("chown", at: path, closing: descriptor) }
+    guard chmod(path, mode) == 0 else { throw failure("chmod", at: path, closing: descriptor) }
     return descriptor
+}
+
+/// Which file a path names, so that it can be told from a later one of the same name.
+struct FileIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+
+    /// nil when nothing is there.
+    init?(path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+    }
 }
 
 /// Removes a socket that nobody listens on. Anything else at `path` is an error, and left alone.
@@ -90,10 +100,10 @@ private func makeSocket(_ family: CInt) throws(ListenError) -> CInt {
     return descriptor
 }
 
-private func failure(_ call: String, closing descriptor: CInt) -> ListenError {
+private func failure(_ call: String, at place: String, closing descriptor: CInt) -> ListenError {
     let reason = errno
     close(descriptor)
-    return reason == EADDRINUSE ? .inUse(call) : .system(call: call, errno: reason)
+    return reason == EADDRINUSE ? .inUse(place) : .system(call: call, errno: reason)
 }
 
 /// The kernel's word on the other end of `channel`; nil when it has none, and the connection must not be served.

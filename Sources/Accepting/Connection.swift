@@ -34,6 +34,9 @@ final class Connection: ChannelInboundHandler {
     private var sentBytesSeen = 0
     private(set) var isDraining = false
 
+    /// Bytes that have arrived and that nobody has asked for.
+    var heldByteCount: Int { unread.readableBytes }
+
     init(door: Door, loop: Loop) {
         self.door = door
         self.loop = loop
@@ -269,6 +272,8 @@ extension Connection {
 // Time.
 extension Connection {
     private func setWatch(_ kind: Watch.Kind) {
+        guard context != nil else { return }
+        if kind == .write { sentBytesSeen = writtenBytes - unsentBytes }
         let time =
             switch kind {
             case .head: limits.headTime
@@ -285,7 +290,11 @@ extension Connection {
         case .head: refuse(.tooSlow("the head took longer than \(limits.headTime)"))
         case .linger: cut()
         case .idle, .write:
-            if hasSentMore() || (kind == .write && unsentBytes == 0) { setWatch(kind) } else { stalled() }
+            if hasSentMore() || (kind == .write && unsentBytes == 0) {
+                setWatch(kind)
+            } else {
+                context?.close(promise: nil)
+            }
         case .body:
             guard case .serving(let exchange) = phase else { return }
             if bodyBytesInWindow >= limits.bodyBytesPerWindow {
@@ -296,8 +305,6 @@ extension Connection {
             }
         }
     }
-
-    private func stalled() { context?.close(promise: nil) }
 
     private var unsentBytes: Int {
         guard let options = context?.channel.syncOptions else { return 0 }

@@ -11,7 +11,7 @@ package struct Limits: Hashable, Sendable {
     /// A chunk's size line without its line end, extensions included, bytes.
     package var chunkLineBytesMax = 256
     /// All trailer lines of one body with their line ends, bytes.
-    package var trailerBytesMax = 8_192
+    package var trailerBytesMax = 4_096
     /// Bytes kept for a connection while its request is undecided: the unread body and pipelined requests.
     package var heldBytesMax = 65_536
     /// Connections of one listener at a time; the next one is answered 503 and closed.

@@ -42,9 +42,12 @@ package final class Listener: Sendable {
     private let channel: any Channel
     private let door: Door
     private let loop: Loop
+    /// The socket's file, for a unix socket.
+    private let file: FileIdentity?
 
     private init(address: ListenAddress, channel: any Channel, door: Door, loop: Loop) {
         self.address = address
+        if case .socket(let path, _, _) = address { file = FileIdentity(path: path) } else { file = nil }
         self.channel = channel
         self.door = door
         self.loop = loop
@@ -92,7 +95,8 @@ package final class Listener: Sendable {
 
     /// Takes no further connection; idle ones end now, busy ones after their answer. From any thread.
     package func close() {
-        if case .socket(let path, _, _) = address { unlink(path) }
+        // A successor may already have put its own socket there.
+        if case .socket(let path, _, _) = address, file != nil, FileIdentity(path: path) == file { unlink(path) }
         channel.close(promise: nil)
         loop.execute { self.door.drain() }
     }

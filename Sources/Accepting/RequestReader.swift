@@ -76,7 +76,7 @@ struct RequestReader {
                 precondition(line.isEmpty)
                 stage = .chunkSize
             case .trailers(let byteCount):
-                let limit = limits.trailerBytesMax - byteCount
+                let limit = max(0, limits.trailerBytesMax - byteCount - 2)
                 guard let line = try readLine(&bytes, limit: limit, of: "the trailers") else { return .starved }
                 guard !line.isEmpty else {
                     stage = .end
@@ -121,8 +121,9 @@ struct RequestReader {
         guard (1...15).contains(digits.count), digits.first != UInt8(ascii: "0") || digits.count == 1,
             let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
         else { throw .framing("a chunk size is not a plain hexadecimal number") }
-        let extensions = line.dropFirst(digits.count)
-        guard extensions.first.map({ $0 == UInt8(ascii: ";") }) ?? true, extensions.allSatisfy(isFieldByte) else {
+        // What is left before the first `;` is nothing.
+        let parts = line.dropFirst(digits.count).split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+        guard parts[0].isEmpty, parts.dropFirst().allSatisfy(isChunkExtension) else {
             throw .framing("a chunk size is followed by something else than an extension")
         }
         return size
@@ -266,6 +267,19 @@ private func asksToClose(_ head: RequestHead) -> Bool {
             option.utf8.filter { $0 != 0x20 && $0 != 0x09 }.elementsEqual("close".utf8)
         }
     }
+}
+
+/// `name`, `name=token` or `name="text"`, without blanks and escapes (RFC 9112, section 7.1.1, and no more).
+private func isChunkExtension(_ bytes: ArraySlice<UInt8>) -> Bool {
+    let name = bytes.prefix { $0 != UInt8(ascii: "=") }
+    guard !name.isEmpty, name.allSatisfy(isTokenByte) else { return false }
+    guard name.endIndex < bytes.endIndex else { return true }
+    let value = bytes[(name.endIndex + 1)...]
+    guard value.first == UInt8(ascii: "\"") else { return !value.isEmpty && value.allSatisfy(isTokenByte) }
+    return value.count >= 2 && value.last == UInt8(ascii: "\"")
+        && value.dropFirst().dropLast().allSatisfy {
+            (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
 }
 
 /// Anything but control bytes; tabs are blanks.

@@ -184,6 +184,10 @@ package final class Exchange: @unchecked Sendable {
 
 // What the connection tells the exchange.
 extension Exchange {
+    /// Bytes that have arrived and that nobody has asked for.
+    var heldByteCount: Int { connection?.heldByteCount ?? 0 }
+
+
     /// Whether body bytes are to be taken from the network now.
     var wantsBody: Bool {
         if case .reading = bodyStage { true } else { false }

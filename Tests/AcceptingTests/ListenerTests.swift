@@ -1,8 +1,9 @@
-import Accepting
 import Glibc
 import Synchronization
 import Testing
 import Vocabulary
+
+@testable import Accepting
 
 /// Serves with a closure.
 struct TestHandler: ExchangeHandler {
@@ -45,6 +46,37 @@ final class TestDoor {
     }
 }
 
+/// A value that the loop sets and the test waits for.
+final class Awaited<Value: Sendable>: Sendable {
+    private let slot = Mutex<Value?>(nil)
+
+    func set(_ value: Value) { slot.withLock { $0 = value } }
+
+    /// The value, once it is there; nil after 5 s without.
+    func wait() -> Value? {
+        for _ in 0..<500 {
+            if let value = slot.withLock({ $0 }) { return value }
+            usleep(10_000)
+        }
+        return nil
+    }
+
+    var now: Value? { slot.withLock { $0 } }
+}
+
+private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+/// A new folder in the temporary folder.
+func temporaryFolder() throws -> String {
+    var template = Array("/tmp/accepting-XXXXXX".utf8CString)
+    guard let path = mkdtemp(&template) else { throw TestSocket.Failed(call: "mkdtemp", reason: errno) }
+    return String(cString: path)
+}
+
+private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -> Listener {
+    try Listener.open(address, tag: .agents, on: loop, serving: TestHandler.echo)
+}
+
 @Suite("Listener") struct ListenerTests {
     @Test func `a request over loopback is answered and the connection kept`() throws {
         let door = try TestDoor()
@@ -55,4 +87,249 @@ final class TestDoor {
             #expect(answer == "HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n/a%20b?c hello")
         }
     }
+
+    @Test("an address that is not loopback, or a name, is refused", arguments: [
+        "0.0.0.0", "192.168.1.1", "10.0.0.1", "128.0.0.1", "::", "fe80::1", "::ffff:127.0.0.1", "localhost", "", "*",
+    ])
+    func notLoopback(_ host: String) {
+        let loop = Loop()
+        defer { loop.stop() }
+        #expect(throws: ListenError.notLoopback(host)) { _ = try open(.loopback(host: host, port: 0), on: loop) }
+    }
+
+    @Test func `a taken port is refused`() throws {
+        let door = try TestDoor()
+        #expect(throws: ListenError.inUse("127.0.0.1:\(door.port)")) {
+            _ = try open(.loopback(host: "127.0.0.1", port: door.port), on: door.loop)
+        }
+    }
+
+    @Test func `connections past the limit are told so and closed`() throws {
+        var limits = Limits()
+        limits.connectionCountMax = 3
+        let door = try TestDoor(limits: limits)
+        var clients: [TestSocket] = []
+        for _ in 0..<3 {
+            let client = try TestSocket(port: door.port)
+            client.send(get)
+            #expect(client.receive(until: "/ ").hasPrefix("HTTP/1.1 200"))
+            clients.append(client)
+        }
+        let fourth = try TestSocket(port: door.port)
+        fourth.send(get)
+        let answer = fourth.receiveAll()
+        #expect(answer?.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n") == true)
+        #expect(answer?.contains("connection: close") == true)
+        fourth.close()
+        clients.removeLast().close()
+        usleep(100_000)
+        let fifth = try TestSocket(port: door.port)
+        fifth.send(get)
+        #expect(fifth.receive(until: "/ ").hasPrefix("HTTP/1.1 200"))
+    }
+
+    @Test func `an early refusal reaches a client that is still sending`() throws {
+        let door = try TestDoor(TestHandler { $0.answer(status: 403, fields: [], body: Array("denied".utf8)) })
+        let client = try TestSocket(port: door.port)
+        client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 16000000\r\n\r\n")
+        for _ in 0..<8 { client.send([UInt8](repeating: 0, count: 1_000_000)) }
+        #expect(client.receiveAll()?.hasSuffix("\r\n\r\ndenied") == true)
+    }
+
+    @Test func `a closing connection that its client leaves open is ended`() throws {
+        var limits = Limits()
+        limits.lingerTime = .milliseconds(100)
+        let door = try TestDoor(limits: limits)
+        let client = try TestSocket(port: door.port)
+        client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        #expect(client.receiveAll()?.hasSuffix("/ ") == true)
+        let count = Awaited<Int>()
+        usleep(300_000)
+        door.loop.execute { [listener = door.listener] in count.set(listener.connectionCount) }
+        #expect(count.wait() == 0)
+    }
+}
+
+@Suite("Listener: unix sockets") struct UnixSocketTests {
+    @Test func `a unix socket has its mode and tells the peer's uid, gid and pid`() throws {
+        let path = try temporaryFolder() + "/s"
+        let loop = Loop()
+        defer { loop.stop() }
+        let peer = Awaited<Peer>()
+        let tag = Awaited<ListenerTag>()
+        let handler = TestHandler { exchange in
+            peer.set(exchange.peer)
+            tag.set(exchange.tag)
+            exchange.answer(status: 200, fields: [], body: [])
+        }
+        let listener = try Listener.open(
+            .socket(path: path, mode: 0o660, group: getgid()), tag: .agents, on: loop, serving: handler)
+        var status = stat()
+        #expect(lstat(path, &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o660)
+        let client = try TestSocket(path: path)
+        client.send(get)
+        #expect(client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+        #expect(peer.wait() == .unix(uid: getuid(), gid: getgid(), pid: getpid()))
+        #expect(tag.wait() == .agents)
+        listener.close()
+        #expect(lstat(path, &status) != 0)
+    }
+
+    @Test func `a socket that nobody listens on is replaced, one that is listened on is not`() throws {
+        let path = try temporaryFolder() + "/s"
+        let stale = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(stale, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(bound == 0)
+        Glibc.close(stale)
+        let loop = Loop()
+        defer { loop.stop() }
+        let listener = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
+        #expect(throws: ListenError.inUse(path)) {
+            _ = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
+        }
+        let client = try TestSocket(path: path)
+        client.send(get)
+        #expect(client.receive(until: "/ ").hasPrefix("HTTP/1.1 200"))
+        listener.close()
+    }
+
+    @Test func `a file that is no socket is left alone`() throws {
+        let path = try temporaryFolder() + "/s"
+        Glibc.close(creat(path, 0o600))
+        let loop = Loop()
+        defer { loop.stop() }
+        #expect(throws: ListenError.notASocket(path: path)) {
+            _ = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
+        }
+        var status = stat()
+        #expect(lstat(path, &status) == 0)
+    }
+
+    @Test func `a path that has no room in an address is refused`() throws {
+        let loop = Loop()
+        defer { loop.stop() }
+        for path in ["", "/tmp/" + String(repeating: "a", count: 103)] {
+            #expect(throws: ListenError.pathTooLong(path)) {
+                _ = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
+            }
+        }
+    }
+
+    @Test func `a closing listener leaves its successor's socket alone`() throws {
+        let path = try temporaryFolder() + "/s"
+        let loop = Loop()
+        defer { loop.stop() }
+        let first = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
+        unlink(path)
+        let second = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
+        first.close()
+        let client = try TestSocket(path: path)
+        client.send(get)
+        #expect(client.receive(until: "/ ").hasPrefix("HTTP/1.1 200"))
+        second.close()
+    }
+}
+
+@Suite("Listener: clients that leave or do not read") struct HeldConnectionTests {
+    private func heldDoor(_ exchange: Awaited<Exchange>, _ gone: Awaited<Bool>) throws -> TestDoor {
+        try TestDoor(TestHandler {
+            $0.whenGone { gone.set(true) }
+            exchange.set($0)
+        })
+    }
+
+    @Test("a client that leaves, half or whole, while its request is held is gone", arguments: [true, false])
+    func leaves(half: Bool) throws {
+        let exchange = Awaited<Exchange>()
+        let gone = Awaited<Bool>()
+        let door = try heldDoor(exchange, gone)
+        let client = try TestSocket(port: door.port)
+        client.send(get + get)
+        _ = try #require(exchange.wait())
+        usleep(50_000)
+        #expect(gone.now == nil)
+        if half { client.endOutput() } else { client.close() }
+        #expect(gone.wait() == true)
+    }
+
+    @Test func `a client that leaves in mid-body is gone`() throws {
+        let exchange = Awaited<Exchange>()
+        let gone = Awaited<Bool>()
+        let door = try heldDoor(exchange, gone)
+        let client = try TestSocket(port: door.port)
+        client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc")
+        let held = try #require(exchange.wait())
+        let got = Awaited<Bool>()
+        door.loop.execute { held.readBody(limit: 10) { _ in got.set(true) } }
+        client.endOutput()
+        #expect(gone.wait() == true)
+        #expect(got.now == nil)
+    }
+
+    @Test func `an undecided upload waits in the network, not in memory`() throws {
+        let exchange = Awaited<Exchange>()
+        let door = try heldDoor(exchange, Awaited())
+        let client = try TestSocket(port: door.port)
+        client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 50000000\r\n\r\n")
+        let held = try #require(exchange.wait())
+        #expect(client.sendUntilStuck(50_000_000) < 50_000_000)
+        let count = Awaited<Int>()
+        door.loop.execute { count.set(held.heldByteCount) }
+        #expect((count.wait() ?? .max) <= 131_072)
+    }
+
+    @Test func `a large answer to a slow reader waits at its source`() throws {
+        let total = 64 << 20
+        let written = Awaited<Int>()
+        let door = try TestDoor(TestHandler { exchange in
+            exchange.beginAnswer(status: 200, fields: [], contentLength: total)
+            pour(exchange, left: total, of: total, written)
+        })
+        let client = try TestSocket(port: door.port, receiveBuffer: 65_536)
+        client.send(get)
+        usleep(300_000)
+        // The watermark, one piece, and what the kernel buffers on both sides.
+        let early = try #require(written.wait())
+        #expect(early < 12 << 20)
+        var received = 0
+        while received < total, let bytes = client.receive(atMost: 1 << 20), !bytes.isEmpty { received += bytes.count }
+        #expect(received >= total)
+        #expect(written.now == total)
+    }
+
+    @Test func `a client that stops reading is cut, and its owner told`() throws {
+        var limits = Limits()
+        limits.writeStallTime = .milliseconds(200)
+        let gone = Awaited<Bool>()
+        let door = try TestDoor(
+            TestHandler { exchange in
+                exchange.whenGone { gone.set(true) }
+                exchange.beginAnswer(status: 200, fields: [], contentLength: 64 << 20)
+                pour(exchange, left: 64 << 20, of: 64 << 20, Awaited())
+            }, limits: limits)
+        let client = try TestSocket(port: door.port, receiveBuffer: 4096)
+        client.send(get)
+        #expect(gone.wait() == true)
+    }
+}
+
+/// Writes 64 KiB pieces while the client keeps up.
+private func pour(_ exchange: Exchange, left: Int, of total: Int, _ written: Awaited<Int>) {
+    var left = left
+    while left > 0, exchange.isWritable {
+        let piece = min(left, 65_536)
+        exchange.write([UInt8](repeating: 0x78, count: piece))
+        left -= piece
+        written.set(total - left)
+    }
+    let rest = left
+    if rest == 0 { exchange.end() } else { exchange.whenWritable { pour(exchange, left: rest, of: total, written) } }
 }

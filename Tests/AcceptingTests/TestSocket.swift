@@ -41,6 +41,25 @@ final class TestSocket {
         }
     }
 
+    /// Sends up to `count` bytes until nothing more is taken for half a second; how many were taken.
+    func sendUntilStuck(_ count: Int) -> Int {
+        let bytes = [UInt8](repeating: 0x78, count: 65_536)
+        var sent = 0
+        var waits = 0
+        while sent < count, waits < 50 {
+            let taken = Glibc.send(
+                descriptor, bytes, min(bytes.count, count - sent), CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
+            if taken > 0 {
+                sent += taken
+                waits = 0
+            } else {
+                waits += 1
+                usleep(10_000)
+            }
+        }
+        return sent
+    }
+
     /// Some bytes; empty at the end of the stream, nil when it was reset or nothing came for 10 s.
     func receive(atMost size: Int = 65_536) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: size)

@@ -50,7 +50,7 @@ struct CBORReader {
         case 1:
             let value = try definite(low)
             return .number(value == .max ? "-18446744073709551616" : "-" + String(value + 1))
-        case 2: return .string(base64(try string(major: 2, low)))
+        case 2: return .string(Base64.encode(try string(major: 2, low)))
         case 3: return .string(try text(low))
         case 4:
             var elements: [JSON] = []

@@ -1,0 +1,113 @@
+import Hashing
+import Vocabulary
+
+/// One candidate, read: its parameters, its pairs and where it goes.
+struct Reading {
+    let candidate: Candidate
+    let parameters: JSON
+    let named: NamedPairs
+    let region: String
+    let partition: String
+    let account: String
+    let endpoint: CatalogEndpoint
+    let hostPrefix: String
+    /// The path to send, percent-encoded.
+    let path: String
+
+    init(
+        _ candidate: Candidate, request: InboundRequest, query: [QueryItem], hints: OuterHints,
+        setting: RecognitionSetting, catalog: Catalog
+    ) throws(RecognitionError) {
+        let operation = candidate.operation
+        let service = operation.service
+        guard let region = hints.region ?? setting.region ?? globalRegion(service) else { throw .noRegion(service: service.name) }
+        guard let partition = catalog.partition(region: region), let endpoint = service.endpoint(region: region) else {
+            throw .noEndpoint(service: service.name, region: region)
+        }
+        guard !endpoint.usesSigV4a, !service.takesBearerTokens else {
+            throw .noEndpoint(service: service.name, region: region)
+        }
+        self.candidate = candidate
+        self.region = region
+        self.partition = partition
+        self.endpoint = endpoint
+        account = setting.account ?? ""
+        let parameters = try readParameters(candidate, request: request, query: query)
+        self.parameters = parameters
+        hostPrefix = try filledHostPrefix(operation, parameters)
+        path = try endpoint.basePath + sentPath(candidate, hints: hints)
+        named = try namePairs(
+            CallFacts(
+                model: operation, parameters: parameters, partition: partition, region: region, account: setting.account))
+    }
+}
+
+/// The region of a service that has one everywhere, when nothing names any.
+private func globalRegion(_ service: CatalogService) -> String? {
+    guard let east = service.endpoint(region: "us-east-1"), let west = service.endpoint(region: "us-west-2"),
+        east.signingRegion == west.signingRegion, east.host == west.host
+    else { return nil }
+    return east.signingRegion
+}
+
+/// The operation's host prefix with its labels filled; empty when it has none.
+private func filledHostPrefix(_ operation: CatalogOperation, _ parameters: JSON) throws(RecognitionError) -> String {
+    guard let prefix = operation.hostPrefix else { return "" }
+    var filled = ""
+    for piece in prefix.split(separator: "{", omittingEmptySubsequences: false) {
+        guard let end = piece.firstIndex(of: "}") else {
+            filled += piece
+            continue
+        }
+        let name = String(piece[..<end])
+        guard let value = parameters[name]?.string, (1...63).contains(value.utf8.count),
+            value.utf8.allSatisfy({ $0.isAlphanumeric || $0 == 0x2D })
+        else { throw .malformed(part: "`\(name)`", why: "it stands in the host name and must be 1 to 63 letters, digits and -") }
+        filled += value + piece[piece.index(after: end)...]
+    }
+    return filled
+}
+
+/// The path of the operation's own form: `/` for RPC protocols; for REST the template with its labels, encoded anew.
+private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(RecognitionError) -> String {
+    switch candidate.wireProtocol {
+    case .awsJSON10, .awsJSON11, .ec2: return "/"
+    case .query: return "/"
+    case .rpcV2CBOR: return hints.path
+    case .restJSON, .restXML: break
+    }
+    let template = candidate.operation.uriTemplate.prefix { $0 != "?" }
+    let isS3 = candidate.operation.service.isS3
+    var path = ""
+    for piece in template.split(separator: "{", omittingEmptySubsequences: false) {
+        guard let end = piece.firstIndex(of: "}") else {
+            path += piece
+            continue
+        }
+        let isGreedy = piece[..<end].hasSuffix("+")
+        let name = isGreedy ? piece[..<end].dropLast() : piece[..<end]
+        guard let value = candidate.labels.first(where: { $0.name.isSame(as: name) })?.value else {
+            throw .malformed(part: "the path", why: "`\(name)` is missing")
+        }
+        guard isS3 || isGreedy || !["", ".", ".."].contains(value) else {
+            throw .malformed(part: "the path", why: "`\(name)` is no name")
+        }
+        guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+            throw .malformed(part: "the path", why: "`\(name)` holds a control character")
+        }
+        path += percentEncoded(value, keepsSlash: isGreedy) + piece[piece.index(after: end)...]
+    }
+    if isS3, climbs(path) { throw .malformed(part: "the path", why: "it climbs above the bucket") }
+    // S3 takes `/bucket` and `/bucket/` for one; every template of S3 is without the slash.
+    return path.isEmpty ? "/" : path
+}
+
+/// Whether dot segments lead above the first segment.
+private func climbs(_ path: String) -> Bool {
+    var depth = 0
+    for segment in path.split(separator: "/", omittingEmptySubsequences: true) {
+        if segment == ".." { depth -= 1 } else if segment != "." { depth += 1 }
+        if depth < 1 { return true }
+    }
+    return false
+}

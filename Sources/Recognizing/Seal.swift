@@ -1,0 +1,139 @@
+import Hashing
+import Vocabulary
+
+/// The call that `readings` agree on: its meaning, and the outbound request built anew from it.
+func seal(
+    _ readings: [Reading], _ first: Reading, request: InboundRequest, caller: Caller, query: [QueryItem],
+    setting: RecognitionSetting
+) throws(RecognitionError) -> Call {
+    let operation = first.candidate.operation
+    var pairs: [Pair] = []
+    for pair in readings.flatMap(\.named.pairs) where !pairs.contains(pair) { pairs.append(pair) }
+    let digest = meaningDigest(readings, first, pairs: pairs, caller: caller, head: request.head)
+    let meaning = Meaning(
+        service: operation.service.name,
+        candidates: unique(readings.map { $0.candidate.operation.service.name }).filter { $0 != operation.service.name },
+        operation: operation.name, wireProtocol: first.candidate.wireProtocol, partition: first.partition,
+        account: first.account, region: first.region, pairs: pairs, parameters: first.parameters,
+        keys: conditionKeys(first, request: request, caller: caller),
+        vendsCredentials: readings.contains {
+            $0.candidate.operation.vendsCredentials || $0.candidate.operation.replyCarriesKeys
+        },
+        isAlwaysAnswered: operation.service.name == "sts" && operation.name == "GetCallerIdentity",
+        isUnsignedByModel: readings.contains { $0.candidate.operation.isUnsignedByModel }, itemCount: first.named.itemCount,
+        bodyByteCount: request.body.count, digest: digest)
+    return Call(meaning: meaning, sealed: try sealed(first, meaning: meaning, request: request, query: query, setting: setting))
+}
+
+// MARK: - Meaning
+
+/// SHA-256 over the canonical form of DESIGN.md 7.2.
+///
+/// Parameters keep the spelling of their numbers. Members that SDKs fill with a fresh token, and checksums of what is in the digest
+/// anyway, are left out.
+private func meaningDigest(
+    _ readings: [Reading], _ first: Reading, pairs: [Pair], caller: Caller, head: RequestHead
+) -> Digest {
+    let operation = first.candidate.operation
+    var parameters = first.parameters.withoutIdempotencyTokens(operation.input)
+    if case .object(let members) = parameters, let shape = operation.input {
+        parameters = .object(
+            members.filter { member in
+                guard let known = shape.member(named: member.name), known.location == .header else { return true }
+                return !isChecksum(known.wireName.asciiLowercased)
+            })
+    }
+    let form = JSON.object([
+        .init("agent", .string(caller.agent.text)), .init("service", .string(operation.service.name)),
+        .init("operation", .string(operation.name)), .init("account", .string(first.account)),
+        .init("region", .string(first.region)),
+        .init("pairs", .array(pairs.map { .strings([$0.action.description, $0.resource.description]) })),
+        .init("parameters", parameters),
+    ])
+    return sha256(form.canonical)
+}
+
+private func isChecksum(_ field: String) -> Bool {
+    field.hasPrefix("x-amz-checksum-") || field == "x-amz-sdk-checksum-algorithm" || field == "content-md5"
+        || field == "content-length" || field == "expect"
+}
+
+private func conditionKeys(_ reading: Reading, request: InboundRequest, caller: Caller) -> ConditionKeys {
+    var keys = reading.named.keys
+    keys["aws:RequestedRegion"] = .filled([reading.endpoint.signingRegion])
+    keys["aws:UserAgent"] = request.head["user-agent"].map { .filled([$0]) } ?? .absent
+    keys["aws:ViaAWSService"] = .filled(["false"])
+    keys["aws:SecureTransport"] = .filled(["true"])
+    keys["countersign:Protocol"] = .filled([reading.candidate.wireProtocol.description])
+    keys["countersign:ItemCount"] = .filled([String(reading.named.itemCount)])
+    keys["countersign:BodyBytes"] = .filled([String(request.body.count)])
+    return keys
+}
+
+// MARK: - The outbound request
+
+private func sealed(
+    _ reading: Reading, meaning: Meaning, request: InboundRequest, query: [QueryItem], setting: RecognitionSetting
+) throws(RecognitionError) -> SealedRequest {
+    let awsHost = reading.hostPrefix + reading.endpoint.host
+    var authority = awsHost
+    var usesTLS = true
+    if case .fixed(let fixed, let secure) = setting.upstream { (authority, usesTLS) = (fixed, secure) }
+    let fields = sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty)
+    let isS3 = reading.candidate.operation.service.isS3
+    let sentQuery = query.filter { $0.name != "x-id" }.map { item in
+        percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
+    }.joined(separator: "&")
+    let method = request.head.method
+    var hasher = SHA256Hasher()
+    for text in [method, authority, reading.path, sentQuery] {
+        hasher.update(text.utf8)
+        hasher.update([0])
+    }
+    for field in fields {
+        hasher.update("\(field.name):\(field.value)".utf8)
+        hasher.update([0])
+    }
+    hasher.update([0])
+    hasher.update(request.body)
+    return SealedRequest(
+        method: method, usesTLS: usesTLS, authority: authority, awsHost: awsHost, path: reading.path, query: sentQuery,
+        fields: fields, body: .bytes(request.body), signingName: reading.endpoint.signingName,
+        signingRegion: reading.endpoint.signingRegion, pathStyle: isS3 ? .asSent : .normalized,
+        mayRepeat: !meaning.mutates, wireDigest: hasher.finish())
+}
+
+/// Fields that go along with every operation, besides those that its model binds.
+private let commonFields: Set<String> = [
+    "accept", "amz-sdk-invocation-id", "amz-sdk-request", "content-encoding", "content-language", "content-md5", "content-type",
+    "smithy-protocol", "user-agent", "x-amz-api-version", "x-amz-target", "x-amz-user-agent", "x-amzn-query-mode",
+    "x-amz-sdk-checksum-algorithm",
+]
+
+/// Fields that never go along, whatever a model says: the client's own signature, and what the connection is made of.
+private let barredFields: Set<String> = [
+    "authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token",
+    "x-amz-s3session-token", "x-amz-decoded-content-length", "x-amz-trailer",
+]
+
+/// The fields to send: those that the model binds, checksums, and the common ones; everything else stays here.
+private func sentFields(_ candidate: Candidate, head: RequestHead, hasBody: Bool) -> [HeaderField] {
+    var bound: Set<String> = []
+    var prefixes: [String] = ["x-amz-checksum-"]
+    if let shape = candidate.operation.input {
+        for member in shape.members {
+            switch member.location {
+            case .header: bound.insert(member.wireName.asciiLowercased)
+            case .headers: prefixes.append(member.wireName.asciiLowercased)
+            case .uri, .query, .queryMap, .payload, .body: continue
+            }
+        }
+    }
+    return head.fields.filter { field in
+        guard !barredFields.contains(field.name) else { return false }
+        if field.name == "content-type", !hasBody, !bound.contains("content-type") { return false }
+        return bound.contains(field.name) || commonFields.contains(field.name)
+            || prefixes.contains { !$0.isEmpty && field.name.hasPrefix($0) }
+    }
+}

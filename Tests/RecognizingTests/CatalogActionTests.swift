@@ -77,6 +77,38 @@ import Vocabulary
         #expect(try !operation("lambda", "Invoke").actions.contains { $0.name == "PassRole" })
     }
 
+    @Test func `tags on what a call makes are the tagging action's, if they are there`() throws {
+        let tagged = try operation("dynamodb", "CreateTable").actions.filter { $0.name == "TagResource" }
+        #expect(tagged.map(\.condition) == ["Tags"])
+        #expect(tagged.first?.level == .tagging)
+        #expect(try operation("ec2", "RunInstances").actions.contains { $0.name == "CreateTags" && $0.condition != nil })
+        #expect(try operation("dynamodb", "TagResource").actions.map(\.condition) == [nil])
+    }
+
+    @Test func `an account in a format is the account, by whatever name`() throws {
+        let connector = try operation("chime-sdk-voice", "GetVoiceConnector").actions[0].resources[0]
+        #expect(connector.arnFormat.contains(":${Account}:"))
+        #expect(connector.variables.map(\.path) == ["VoiceConnectorId"])
+    }
+
+    @Test func `the verbs of API Gateway act on the path`() throws {
+        let service = try #require(catalog.service(named: "apigateway"))
+        #expect(service.namesResourcesByPath)
+        let verb = try operation("apigateway", "DeleteStage").actions[0]
+        #expect(verb.action == Action(prefix: "apigateway", name: "DELETE"))
+        #expect(verb.resources.isEmpty && !verb.isStar)
+        #expect(catalog.services.count(where: \.namesResourcesByPath) == 2)
+    }
+
+    @Test func `condition keys of services are known, those with a free part too`() {
+        #expect(catalog.isKnownConditionKey("s3:prefix"))
+        #expect(catalog.isKnownConditionKey("DynamoDB:LeadingKeys"))
+        #expect(catalog.isKnownConditionKey("aws:RequestTag/team"))
+        #expect(!catalog.isKnownConditionKey("s3:prefixes"))
+        #expect(!catalog.isKnownConditionKey("nonsense:key"))
+        #expect(!catalog.isKnownConditionKey(""))
+    }
+
     @Test func `resources name the members that fill them`() throws {
         let table = try operation("dynamodb", "GetItem").actions[0].resources
         #expect(table.map(\.type) == ["table"])

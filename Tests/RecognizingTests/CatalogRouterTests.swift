@@ -177,6 +177,13 @@ import Vocabulary
         #expect(try candidates("DELETE", "/tags/arn", query: [("tagKeys", "a")], signedAs: "eks") == ["eks.UntagResource"])
     }
 
+    @Test func `no service wins over another by demanding more`() throws {
+        // FIS takes `DELETE /tags/{arn}` without tagKeys; other services must have them.
+        let query: [(name: String, value: String?)] = [("tagKeys", "a")]
+        let found = try candidates("DELETE", "/tags/arn", query: query)
+        #expect(found.contains("fis.UntagResource") && found.contains("eks.UntagResource"))
+    }
+
     @Test func `a label of many segments may be followed by more`() throws {
         let match = try #require(
             try matches("PUT", "/portals/arn%3Aaws%3Ax/portal/1/browserSettings", query: [("browserSettingsArn", "a")],

@@ -8,6 +8,7 @@ stand; NONE stands for no string. Sources/Recognizing/Catalog/CatalogFile.swift 
 import hashlib
 import struct
 
+import iam
 import model
 
 MAGIC = b"CSCATLOG"
@@ -16,10 +17,10 @@ NONE = 0xFFFFFFFF
 SECTIONS = ["strings", "services", "signingNames", "serviceRefs", "operations", "queryLiterals", "needs", "actions",
             "prefixes", "resources", "fills", "shapes", "members", "queryNames", "nodes", "edges", "operationRefs",
             "methods", "regions", "endpoints", "endpointExceptions", "sources", "serviceIndex", "signingIndex",
-            "targetIndex", "queryIndex", "actionIndex"]
+            "targetIndex", "queryIndex", "actionIndex", "conditionKeys"]
 OPERATION_FLAGS = {"noAuth": 1, "unsignedPayload": 2, "vendsCredentials": 4, "replyCarriesKeys": 8, "streamIn": 16,
                    "streamOut": 32, "eventStreamIn": 64, "eventStreamOut": 128, "bodyless": 256, "deprecated": 512}
-SERVICE_FLAGS = {"queryCompatible": 1, "bearer": 2, "signatureV2": 4, "perResourceHost": 8}
+SERVICE_FLAGS = {"queryCompatible": 1, "bearer": 2, "signatureV2": 4, "perResourceHost": 8, "pathResource": 16}
 LEVELS = ["unknown", "read", "list", "write", "tagging", "permissionsManagement"]
 SENSITIVITIES = ["unrated", "metadata", "data", "credential"]
 WIRE_PROTOCOLS = ["awsJSON10", "awsJSON11", "restJSON", "restXML", "query", "ec2", "rpcV2CBOR"]
@@ -157,6 +158,8 @@ def write_actions(writer, catalog):
             keys.append(((prefix + ":" + lower).encode(), number))
         writer.add("prefixes", "III", writer.string(prefix), start, len(actions))
     writer.index("actionIndex", keys)
+    for key in iam.load_condition_keys():
+        writer.add("conditionKeys", "I", writer.string(key))
     for operation in catalog.operations:
         for need in operation.actions:
             if not need.known and (need.prefix, need.name) not in catalog.action_numbers:

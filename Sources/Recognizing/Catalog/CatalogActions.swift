@@ -71,6 +71,19 @@ extension Catalog {
             .prefix(count).map(\.action)
     }
 
+    /// Whether a service has that condition key, in any case: `s3:prefix`, `aws:RequestTag/team`. Of the global `aws:` keys only
+    /// those that services list are here.
+    package func isKnownConditionKey(_ key: String) -> Bool {
+        let key = key.asciiLowercased
+        let all = 0..<file.count(of: .conditionKeys)
+        if file.search(.conditionKeys, in: all, for: key) != nil { return true }
+        let bytes = Array(key.utf8)
+        return all.contains { number in
+            let known = file.record(.conditionKeys, number).text(0).bytes
+            return known.contains(0x2A) && matches(bytes, pattern: Array(known))
+        }
+    }
+
     private func listed(_ record: CatalogRecord) -> ListedAction {
         ListedAction(
             action: Action(prefix: record.text(0).string, name: record.text(4).string),

@@ -14,6 +14,7 @@ struct CatalogFile: @unchecked Sendable {
         case strings, services, signingNames, serviceRefs, operations, queryLiterals, needs, actions, prefixes
         case resources, fills, shapes, members, queryNames, nodes, edges, operationRefs, methods, regions, endpoints
         case endpointExceptions, sources, serviceIndex, signingIndex, targetIndex, queryIndex, actionIndex
+        case conditionKeys
 
         /// The size of one record, in bytes.
         var recordSize: Int {
@@ -21,7 +22,7 @@ struct CatalogFile: @unchecked Sendable {
             case .strings: 1
             case .services: 56
             case .signingNames, .prefixes, .actions: 12
-            case .serviceRefs, .operationRefs: 4
+            case .serviceRefs, .operationRefs, .conditionKeys: 4
             case .operations: 36
             case .queryLiterals, .fills, .queryNames, .edges, .methods, .endpointExceptions, .sources: 8
             case .needs, .members, .regions: 16

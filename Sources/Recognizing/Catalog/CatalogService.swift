@@ -37,6 +37,8 @@ package struct CatalogService: Sendable, Hashable {
     package var usesSignatureV2: Bool { has(4) }
     /// Whether each resource has a host of its own, so that a bare endpoint cannot mean it.
     package var livesOnResourceHosts: Bool { has(8) }
+    /// Whether the resource of its HTTP-method actions is the request's own path, `arn:aws:apigateway:REGION::/restapis/r1`.
+    package var namesResourcesByPath: Bool { has(16) }
     /// Whether it is S3's object interface, whose paths match almost anything.
     package var isS3: Bool { record.text(0).equals("s3") }
 

@@ -14,11 +14,14 @@ struct RestSearch {
         let requiredHeaderCount: Int
 
         /// Whether this one fits better than `other`; see ``Router/restCandidates(for:signedAs:among:)``.
+        ///
+        /// Required names tell apart only operations of one service: of two services, one may merely demand more.
         func isBetter(than other: Fit) -> Bool {
             if specificity != other.specificity { return specificity > other.specificity }
             if unknownQuery.count != other.unknownQuery.count { return unknownQuery.count < other.unknownQuery.count }
             let literals = (operation.literalRange.count, other.operation.literalRange.count)
             if literals.0 != literals.1 { return literals.0 > literals.1 }
+            guard operation.service == other.operation.service else { return false }
             if requiredQueryCount != other.requiredQueryCount { return requiredQueryCount > other.requiredQueryCount }
             return requiredHeaderCount > other.requiredHeaderCount
         }
@@ -53,9 +56,8 @@ struct RestSearch {
             left.removeAll { $0.operation.service.isS3 }
         }
         var winners: [Fit] = []
-        for fit in left {
-            if let first = winners.first, first.isBetter(than: fit) { continue }
-            if let first = winners.first, fit.isBetter(than: first) { winners = [] }
+        for fit in left where !winners.contains(where: { $0.isBetter(than: fit) }) {
+            winners.removeAll { fit.isBetter(than: $0) }
             winners.append(fit)
         }
         // A deprecated operation that reads like a current one of its service is that one's old name (S3 lifecycle,

@@ -55,8 +55,8 @@ package struct Router: Sendable {
     /// apart. The caller decides what that means. Empty: no operation that we know.
     ///
     /// Literal query and required query and headers must be there. Of those that fit, in this order: literal segments before
-    /// labels before labels of many segments; fewest unknown query names; most literal query; most required query; most
-    /// required headers. Dot segments fit nothing but S3, where they are part of the key.
+    /// labels before labels of many segments; fewest unknown query names; most literal query; within one service also most
+    /// required query, then most required headers. Dot segments fit nothing but S3, where they are part of the key.
     ///
     /// - Parameters:
     ///   - signedAs: The service of the credential scope. Without it, S3 is a candidate only if no other service fits, and

@@ -1,142 +1,271 @@
 import Vocabulary
 
-/// What naming found: the pairs of a call in order, without doubles, how many things it touches, and condition keys that it fills.
-package struct NamedPairs: Hashable, Sendable {
-    package var pairs: [Pair]
-    package var itemCount: Int
-    package var keys: ConditionKeys
-
-    package init(pairs: [Pair], itemCount: Int = 1, keys: ConditionKeys = ConditionKeys()) {
-        self.pairs = pairs
-        self.itemCount = itemCount
-        self.keys = keys
-    }
-}
-
-/// The pairs of any operation by the catalog alone: each action that it needs, on the resources that its parameters fill.
+/// Names what calls of every other service touch, by the catalog's ARN formats and where it found their variables.
 ///
-/// A variable that no parameter fills is an unknown run; an ARN-valued parameter counts only if it fits the format of the resource type.
-func genericPairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
-    var pairs: [Pair] = []
-    for action in facts.model.actions {
-        if let condition = action.condition, values(at: condition, in: facts.parameters).isEmpty { continue }
-        for resource in resources(of: action, facts) {
-            let pair = Pair(action: action.action, resource: resource, level: action.level, sensitivity: action.sensitivity)
-            if !pairs.contains(pair) { pairs.append(pair) }
-        }
-    }
-    return NamedPairs(pairs: pairs)
-}
-
-private func resources(of action: CatalogAction, _ facts: CallFacts) -> [Resource] {
-    if action.isStar { return [.star] }
-    let types = action.resources
-    let required = types.filter(\.isRequired)
-    var found: [Resource] = []
-    for type in required.isEmpty ? types : required {
-        let filled = fill(type, facts)
-        // Of types none of which is required only those count that the request says something of.
-        if required.isEmpty, filled.allSatisfy({ !$0.isKnown }) { continue }
-        found += filled
-    }
-    if found.isEmpty, types.count == 1 { found = fill(types[0], facts) }
-    return found.isEmpty ? [.unknown] : found
-}
-
-private func fill(_ type: CatalogResource, _ facts: CallFacts) -> [Resource] {
-    if let path = type.arnPath {
-        let texts = values(at: path, in: facts.parameters).compactMap(\.string)
-        let arns = texts.filter { fits($0, type.arnFormat) }
-        if !arns.isEmpty, arns.count == texts.count { return arns.map { Resource($0) } }
-        if !texts.isEmpty, !type.arnMayBeName { return [.unknown] }
-    }
-    let lists = type.variables.map { variable in
-        (variable.name, variable.path.map { values(at: $0, in: facts.parameters).compactMap(\.plainText) } ?? [])
-    }
-    // One list-valued variable makes several resources; two that would have to be paired are not guessed at.
-    let long = lists.filter { $0.1.count > 1 }
-    guard long.count <= 1 else { return [.unknown] }
-    let count = long.first?.1.count ?? 1
-    return (0..<count).map { index in
-        Resource(parts(of: type.arnFormat) { name in
-            switch name {
-            case "Partition": return facts.partition
-            case "Region": return facts.region
-            case "Account": return facts.account
-            default:
-                guard let values = lists.first(where: { $0.0 == name })?.1, !values.isEmpty else { return nil }
-                return values.count > 1 ? values[index] : values[0]
+/// A resource type that the action requires is always named; what the request does not say is an unknown run. An optional
+/// one is named when the request says all of it. Nothing said at all is a wholly unknown resource. A member that holds an
+/// ARN counts only if the ARN is of a format of the action's own types: a rule's Lambda target is not its rule.
+enum GenericNaming {
+    /// Adds the pairs of the call.
+    static func name(_ draft: inout Draft) throws(RecognitionError) {
+        for action in draft.facts.model.actions {
+            if let path = action.condition, try values(at: path, in: draft.facts.parameters).isEmpty { continue }
+            guard action.isKnown else {
+                draft.want(action.action, on: .unknown)
+                continue
             }
-        })
+            if action.isStar {
+                draft.want(action.action, on: .star)
+                continue
+            }
+            let resources = action.resources.isEmpty
+                ? [try path(of: draft)] : try resources(of: action, draft)
+            for resource in resources { draft.want(action.action, on: resource) }
+        }
+        try tags(&draft)
+    }
+
+    // MARK: - Resources
+
+    /// The resources of `action`; never empty.
+    private static func resources(of action: CatalogAction, _ draft: Draft) throws(RecognitionError) -> [Resource] {
+        let types = action.resources
+        var found: [Resource] = []
+        // Members that hold a whole ARN come first: the ARN says which of the types that share the member is meant.
+        var settled: Set<String> = []
+        for path in types.compactMap(\.arnPath) where !settled.contains(path) {
+            let sharing = types.filter { $0.arnPath == path }
+            for text in try values(at: path, in: draft.facts.parameters) {
+                guard text.begins(with: "arn:") else {
+                    if !sharing.contains(where: \.arnMayBeName) { found.append(try byName(text, sharing, draft)) }
+                    continue
+                }
+                settled.insert(path)
+                let fits = ARN(parsing: text).map { arn in sharing.contains { ARNFormat($0.arnFormat).fits(arn) } }
+                found.append(fits == true ? Resource(text) : .unknown)
+            }
+            if !found.isEmpty, sharing.allSatisfy({ !$0.arnMayBeName }) { settled.insert(path) }
+        }
+        for type in types where type.arnPath.map({ !settled.contains($0) }) ?? true {
+            let (resources, isWhole) = try filled(type, draft)
+            if type.isRequired || isWhole { found += resources }
+        }
+        return found.isEmpty ? [.unknown] : found
+    }
+
+    /// A bare name where an ARN belongs: of a role the name with an unknown path, of anything else nothing.
+    private static func byName(
+        _ text: String, _ types: [CatalogResource], _ draft: Draft
+    ) throws(RecognitionError) -> Resource {
+        guard types.count == 1, types[0].arnFormat.ends(with: ":role/${RoleNameWithPath}") else { return .unknown }
+        let name = Parameters(.object([.init("Role", .string(text))]))
+        return try IAMNaming.named("role", "Role", in: name, place: draft.place)
+    }
+
+    /// The resources of one type as its variables say, and whether the request says all of them.
+    private static func filled(
+        _ type: CatalogResource, _ draft: Draft
+    ) throws(RecognitionError) -> (resources: [Resource], isWhole: Bool) {
+        var fills: [String: [String]] = [:]
+        var lists = 0
+        for variable in type.variables {
+            let texts = try variable.path.map { path throws(RecognitionError) in
+                try values(at: path, in: draft.facts.parameters)
+            } ?? []
+            fills[variable.name] = texts
+            if texts.count > 1 { lists += 1 }
+        }
+        // Which element of one list goes with which of another is not known.
+        let count = lists > 1 ? 1 : max(1, fills.values.map(\.count).max() ?? 1)
+        var resources: [Resource] = []
+        var isWhole = lists < 2
+        for index in 0..<count {
+            var chosen: [String: String] = [:]
+            for (name, texts) in fills where texts.count == 1 || lists == 1 && !texts.isEmpty {
+                chosen[name] = texts.count == 1 ? texts[0] : texts[index]
+            }
+            if chosen.count < fills.count { isWhole = false }
+            if let whole = chosen.values.first(where: { $0.begins(with: "arn:") }) {
+                // A name that is an ARN after all names the whole resource, if it is one of this type.
+                let fits = ARN(parsing: whole).map { ARNFormat(type.arnFormat).fits($0) }
+                resources.append(fits == true ? Resource(whole) : .unknown)
+            } else {
+                resources.append(ARNFormat(type.arnFormat).resource(draft.place, chosen))
+            }
+        }
+        return (resources, isWhole)
+    }
+
+    /// The texts at `path` (`TableName`, `Entries[].Id`, `Map{}.Arn`), none when the request does not carry it.
+    ///
+    /// - Throws: for a value that is no text, and one with control characters.
+    static func values(at path: String, in parameters: JSON) throws(RecognitionError) -> [String] {
+        var current = [parameters]
+        for step in path.parts(by: 0x2E) {
+            let name = String(decoding: step.utf8.prefix { $0 != 0x5B && $0 != 0x7B }, as: UTF8.self)
+            current = current.compactMap { $0[name] }
+            var suffix = step.utf8.dropFirst(name.utf8.count)
+            while let mark = suffix.first {
+                suffix = suffix.dropFirst(2)
+                current = current.flatMap { mark == 0x5B ? $0.array ?? [] : ($0.members ?? []).map(\.value) }
+            }
+        }
+        var texts: [String] = []
+        for value in current where value != .null {
+            let text: String
+            switch value {
+            case .string(let string): text = string
+            case .number(let number): text = number
+            case .bool(let truth): text = truth ? "true" : "false"
+            case .null, .array, .object: throw .malformed(part: path, why: "must be a text")
+            }
+            guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                throw .malformed(part: path, why: "must be a text that is not empty and has no control characters")
+            }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    // MARK: - API Gateway
+
+    /// API Gateway's resource is the request's path: `arn:aws:apigateway:REGION::/restapis/r1/stages/s`. A label whose value is
+    /// not there or holds a slash is an unknown run.
+    private static func path(of draft: Draft) throws(RecognitionError) -> Resource {
+        let model = draft.facts.model
+        guard model.service.iamPrefix == "apigateway", let input = model.input else { return .unknown }
+        let template = model.uriTemplate.parts(by: 0x3F, maxSplits: 1)[0]
+        var parts: [Resource.Part] = []
+        for segment in (template.after("/v2") ?? template).parts(by: 0x2F).dropFirst() {
+            parts.append(.known("/"))
+            guard let open = segment.after("{") else {
+                parts.append(.known(segment))
+                continue
+            }
+            let label = String(decoding: open.utf8.prefix { $0 != 0x7D && $0 != 0x2B }, as: UTF8.self)
+            let member = input.members.first { $0.location == .uri && $0.wireName == label }
+            let texts = try member.map { member throws(RecognitionError) in
+                try values(at: member.name, in: draft.facts.parameters)
+            } ?? []
+            parts.append(texts.count == 1 && !texts[0].utf8.contains(0x2F) ? .known(texts[0]) : .unknown)
+        }
+        return draft.place.ofAWS.resource("apigateway", tail: parts)
+    }
+
+    // MARK: - Tags
+
+    private static let tagMembers = ["Tags", "tags", "TagList", "tagList", "TagSet"]
+    private static let tagActions = ["TagResource", "CreateTags", "AddTagsToResource", "AddTags", "TagResources"]
+
+    /// Tags on something that is being created need the service's tagging action on it as well.
+    private static func tags(_ draft: inout Draft) throws(RecognitionError) {
+        let (model, parameters) = (draft.facts.model, draft.parameters)
+        guard let primary = model.actions.first, primary.level != .tagging, primary.level.mutates else { return }
+        let catalog = Catalog(file: model.file)
+        let known = tagActions.lazy.compactMap { catalog.listedAction(prefix: primary.prefix, name: $0)?.action }
+        guard let action = known.first else { return }
+        if parameters.has("TagSpecifications") {
+            for specification in try parameters.structures("TagSpecifications") {
+                let type = try specification.textIfAny("ResourceType")
+                let tail: [Resource.Part] = type.map { [.known("\($0)/"), .unknown] } ?? [.unknown]
+                draft.want(action, on: draft.place.resource(primary.prefix, tail: tail))
+            }
+        }
+        let isTagged = tagMembers.contains { member in
+            switch parameters.value(member) {
+            case .array(let tags)?: !tags.isEmpty
+            case .object(let tags)?: !tags.isEmpty
+            case nil, .null?, .bool?, .number?, .string?: false
+            }
+        }
+        guard isTagged else { return }
+        for want in draft.wants where want.action == primary.action { draft.want(action, on: want.resource) }
     }
 }
 
-/// The runs of `format` with each `${Name}` replaced by what `value` says, unknown where it says nothing.
-private func parts(of format: String, value: (String) -> String?) -> [Resource.Part] {
-    var parts: [Resource.Part] = []
-    var rest = Substring(format)
-    while let start = rest.firstRange(of: "${") {
-        parts.append(.known(String(rest[..<start.lowerBound])))
-        let after = rest[start.upperBound...]
-        guard let end = after.firstIndex(of: "}") else { return [.unknown] }
-        parts.append(value(String(after[..<end])).map { .known($0) } ?? .unknown)
-        rest = after[after.index(after: end)...]
+/// An ARN format of the Service Authorization Reference: `arn:${Partition}:ecs:${Region}:${Account}:cluster/${ClusterName}`.
+struct ARNFormat {
+    private enum Token {
+        case text(String)
+        case variable(String)
     }
-    parts.append(.known(String(rest)))
-    return parts
+
+    private let tokens: [Token]
+    private let text: String
+
+    init(_ text: String) {
+        self.text = text
+        var tokens: [Token] = []
+        var rest = text
+        while let mark = rest.range(ofASCII: "${"), let end = rest.range(ofASCII: "}", from: mark.upperBound) {
+            tokens.append(.text(rest.bytes(0..<mark.lowerBound)))
+            tokens.append(.variable(rest.bytes(mark.upperBound..<end.lowerBound)))
+            rest = rest.bytes(end.upperBound..<rest.utf8.count)
+        }
+        tokens.append(.text(rest))
+        self.tokens = tokens
+    }
+
+    /// The resource at `place` with `values` for its variables; a variable without one is an unknown run.
+    func resource(_ place: Place, _ values: [String: String]) -> Resource {
+        Resource(
+            tokens.map { token in
+                switch token {
+                case .text(let text): .known(text)
+                case .variable("Partition"): .known(place.partition)
+                case .variable("Region"): .known(place.region)
+                case .variable("Account"): place.account.map { .known($0) } ?? .unknown
+                case .variable(let name): values[name].map { .known($0) } ?? .unknown
+                }
+            })
+    }
+
+    /// Whether `arn` is of this format: the service, what the format says of region and account, and its literal text.
+    func fits(_ arn: ARN) -> Bool {
+        let parts = text.parts(by: 0x3A, maxSplits: 5)
+        guard parts.count == 6, parts[2] == arn.service || parts[2].begins(with: "${") else { return false }
+        for (format, part) in [(parts[3], arn.region), (parts[4], arn.account)]
+        where !format.begins(with: "${") && format != part { return false }
+        var rest = arn.resource.utf8[...]
+        var isOpen = false
+        for token in ARNFormat(parts[5]).tokens {
+            switch token {
+            case .variable: isOpen = true
+            case .text(let text):
+                guard !text.isEmpty else { continue }
+                if !isOpen {
+                    guard rest.starts(with: text.utf8) else { return false }
+                    rest = rest.dropFirst(text.utf8.count)
+                } else {
+                    // A variable holds at least one character.
+                    guard let next = rest.dropFirst().firstStart(of: text) else { return false }
+                    rest = rest[next...].dropFirst(text.utf8.count)
+                }
+                isOpen = false
+            }
+        }
+        return isOpen ? !rest.isEmpty : rest.isEmpty
+    }
 }
 
-/// Whether `text` is an ARN of `format`: every literal of the format stands where it should, every variable holds something.
-private func fits(_ text: String, _ format: String) -> Bool {
-    let wanted = format.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-    let given = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-    guard wanted.count == 6, given.count == 6 else { return false }
-    for (want, have) in zip(wanted.dropLast(), given.dropLast()) where !want.contains("${") {
-        guard want.utf8.elementsEqual(have.utf8) else { return false }
+extension String {
+    /// The first place of `needle` from byte `start` on, as byte offsets.
+    fileprivate func range(ofASCII needle: String, from start: Int = 0) -> Range<Int>? {
+        let tail = utf8.dropFirst(start)
+        guard let found = tail.firstStart(of: needle) else { return nil }
+        let lower = utf8.distance(from: utf8.startIndex, to: found)
+        return lower..<lower + needle.utf8.count
     }
-    let literals = parts(of: String(wanted[5])) { _ in nil }
-    var rest = given[5].utf8[...]
-    for (index, part) in literals.enumerated() {
-        guard case .known(let literal) = part else { continue }
-        if index == 0 {
-            guard rest.starts(with: literal.utf8) else { return false }
-            rest = rest.dropFirst(literal.utf8.count)
-        } else {
-            guard let found = Array(rest).firstRange(of: Array(literal.utf8)), found.lowerBound > 0 else { return false }
-            rest = rest.dropFirst(found.upperBound)
-        }
+
+    /// The bytes of `range`, which are whole characters where they come from ``range(ofASCII:from:)``.
+    fileprivate func bytes(_ range: Range<Int>) -> String {
+        String(decoding: utf8.dropFirst(range.lowerBound).prefix(range.count), as: UTF8.self)
     }
-    if case .unknown? = literals.last { return !rest.isEmpty }
-    return rest.isEmpty
 }
 
-/// The values at `path` (`TableName`, `Entries[].Id`, `Map{}.Arn`) in `json`.
-func values(at path: String, in json: JSON) -> [JSON] {
-    var found = [json]
-    for step in path.split(separator: ".") {
-        var name = step
-        var kind: Substring = ""
-        if step.hasSuffix("[]") || step.hasSuffix("{}") {
-            name = step.dropLast(2)
-            kind = step.suffix(2)
-        }
-        found = found.compactMap { name.isEmpty ? $0 : $0[String(name)] }.filter { $0 != .null }
-        switch kind {
-        case "[]": found = found.flatMap { $0.array ?? [] }
-        case "{}": found = found.flatMap { ($0.members ?? []).map(\.value) }
-        default: break
-        }
-    }
-    return found
-}
-
-extension JSON {
-    /// The text of a string or number that is not empty.
-    fileprivate var plainText: String? {
-        switch self {
-        case .string(let text): text.isEmpty ? nil : text
-        case .number(let text): text
-        case .null, .bool, .array, .object: nil
-        }
+extension Substring.UTF8View {
+    /// Where `needle` first begins.
+    fileprivate func firstStart(of needle: String) -> Index? {
+        indices.first { self[$0...].starts(with: needle.utf8) }
     }
 }

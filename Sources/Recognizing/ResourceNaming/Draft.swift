@@ -1,0 +1,134 @@
+import Vocabulary
+
+/// What is found out about one call while it is being named: its pairs in order and without doubles, and its keys.
+struct Draft {
+    /// One action on one resource that the call needs.
+    struct Want {
+        let action: Action
+        let resource: Resource
+    }
+
+    let facts: CallFacts
+    private(set) var wants: [Want] = []
+    /// Bytes, since Swift holds `é` equal to `e` with an accent and S3 does not: both keys are deleted.
+    private var seen: Set<[UInt8]> = []
+    var itemCount = 1
+    var keys = ConditionKeys()
+
+    let operation: String
+    let parameters: Parameters
+    /// Where the call goes.
+    let place: Place
+
+    init(_ facts: CallFacts) {
+        self.facts = facts
+        operation = facts.operation
+        parameters = Parameters(facts.parameters)
+        place = Place(partition: facts.partition, region: facts.region, account: facts.account)
+    }
+
+    /// The call needs `action`, written `prefix:Name`, on `resource`.
+    mutating func want(_ action: String, on resource: Resource) {
+        let parts = action.parts(by: 0x3A, maxSplits: 1)
+        guard parts.count == 2 else { return }
+        want(Action(prefix: parts[0], name: parts[1]), on: resource)
+    }
+
+    mutating func want(_ action: Action, on resource: Resource) {
+        var bytes = Array(action.description.asciiLowercased.utf8)
+        for part in resource.parts {
+            switch part {
+            case .known(let text): bytes += [0] + Array(text.utf8)
+            case .unknown: bytes += [1]
+            case .unknownCharacters(let count): bytes += [2] + Array(String(count).utf8)
+            }
+        }
+        guard seen.insert(bytes).inserted else { return }
+        wants.append(Want(action: action, resource: resource))
+    }
+
+    /// The key `name` is filled with `values`, or known to be absent when there are none.
+    mutating func fill(_ name: String, _ values: [String]) {
+        keys[name] = values.isEmpty ? .absent : .filled(values)
+    }
+
+    /// The key `name` is filled with the member `member` as it is spelled, or known to be absent.
+    mutating func fill(_ name: String, from member: String) {
+        switch parameters.value(member) {
+        case .string(let text)?: fill(name, [text])
+        case .number(let text)?: fill(name, [text])
+        case .bool(let value)?: fill(name, [value ? "true" : "false"])
+        case nil: fill(name, [])
+        case .null?, .array?, .object?: keys[name] = .unknown
+        }
+    }
+}
+
+// MARK: - What several services share
+
+extension Draft {
+    /// The ARN in `member`, which must be one of `service` whose sixth part begins with one of `kinds` (none: any).
+    func arn(
+        _ member: String, service: String, kinds: [String] = [], in parameters: Parameters? = nil
+    ) throws(RecognitionError) -> Resource {
+        let parameters = parameters ?? self.parameters
+        let text = try parameters.text(member)
+        guard let arn = ARN(parsing: text), arn.service == service,
+            kinds.isEmpty || kinds.contains(where: { arn.resource.begins(with: $0) })
+        else { throw parameters.malformed(member, "is no ARN of \(service)") }
+        return Resource(text)
+    }
+
+    /// The call hands the role in `member` to the service: `iam:PassRole` on it. An ARN is taken as it is; of a bare name the
+    /// path is unknown.
+    mutating func passRole(_ member: String, in parameters: Parameters? = nil) throws(RecognitionError) {
+        let parameters = parameters ?? self.parameters
+        guard parameters.has(member) else { return }
+        want("iam:PassRole", on: try role(member, in: parameters))
+    }
+
+    /// The role in `member`, an ARN or a name.
+    func role(_ member: String, in parameters: Parameters) throws(RecognitionError) -> Resource {
+        let text = try parameters.text(member)
+        if text.begins(with: "arn:") { return try arn(member, service: "iam", kinds: ["role/"], in: parameters) }
+        return try IAMNaming.named("role", member, in: parameters, place: place)
+    }
+
+    /// Tags given as a list of structures or as a map: keys `aws:RequestTag/…` and `aws:TagKeys`, and `action` on each of
+    /// `resources` when there are any.
+    mutating func tag(_ member: String, _ action: String, on resources: [Resource]) throws(RecognitionError) {
+        var tags: [(key: String, value: String)] = []
+        if parameters.value(member)?.members != nil {
+            for entry in try parameters.entries(member) { tags.append((entry.name, entry.value.string ?? "")) }
+        } else {
+            for tag in try parameters.structures(member) {
+                let key = tag.has("TagKey") ? try tag.text("TagKey") : try tag.text("Key")
+                tags.append((key, (tag.value("TagValue") ?? tag.value("Value"))?.string ?? ""))
+            }
+        }
+        fill("aws:TagKeys", tags.map(\.key))
+        for tag in tags { fill("aws:RequestTag/\(tag.key)", [tag.value]) }
+        guard !tags.isEmpty else { return }
+        for resource in resources { want(action, on: resource) }
+    }
+
+    /// The KMS key in `member` (id, ARN, alias name or alias ARN), if it is there: each of `actions` on it.
+    mutating func useKey(
+        _ member: String, _ actions: [String], in parameters: Parameters? = nil, place: Place? = nil
+    ) throws(RecognitionError) {
+        let parameters = parameters ?? self.parameters
+        guard parameters.has(member) else { return }
+        let key = try KMSNaming.key(member, in: parameters, place: place ?? self.place)
+        for action in actions { want(action, on: key) }
+    }
+
+    /// The object of a package in S3 that the call has a service read: `s3:GetObject`, of a version if one is named.
+    mutating func readObject(
+        bucket: String, key: String, version: String, in parameters: Parameters
+    ) throws(RecognitionError) {
+        guard parameters.has(bucket) || parameters.has(key) else { return }
+        let source = try S3Bucket(parsing: parameters.text(bucket), part: parameters.spot(bucket))
+        let action = parameters.has(version) ? "GetObjectVersion" : "GetObject"
+        want(action, source, key: try parameters.text(key))
+    }
+}

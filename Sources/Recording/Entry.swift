@@ -9,12 +9,16 @@ package enum EntryType: String, Hashable, Sendable, CaseIterable {
     case policy
     /// A session was opened or ended.
     case session
-    /// An approval was asked for, or ended without an answer.
+    /// An approval was asked for.
     case approval
+    /// An approval ended without an answer: expired or withdrawn.
+    case approvalEnd = "approval-end"
     /// One approver's answer.
     case review
-    /// A grant was made, or ended.
+    /// A grant was made.
     case grant
+    /// A grant was revoked.
+    case grantEnd = "grant-end"
     /// A call is about to be signed and sent. Written before it is.
     case request
     /// What became of a request.
@@ -43,13 +47,22 @@ package struct Entry: Hashable, Sendable {
         self.at = at
         self.members = members.compactMap { $0 }
     }
+}
 
+extension EntryType {
     /// Whether it may use the space that the log keeps in reserve: what closes something that was let go before, or takes leave away.
     var mayUseReserve: Bool {
-        switch type {
-        case .outcome, .gap, .stop: true
-        case .grant: members.contains { $0.name == "event" && $0.value != .string("created") }
-        case .start, .policy, .session, .approval, .review, .request, .denied, .rejected, .fault: false
+        switch self {
+        case .outcome, .approvalEnd, .grantEnd, .gap, .stop: true
+        case .start, .policy, .session, .approval, .review, .grant, .request, .denied, .rejected, .fault: false
+        }
+    }
+
+    /// Whether its members come from another room as JSON, and may hold what a body held.
+    var holdsOutsideStructure: Bool {
+        switch self {
+        case .approval, .approvalEnd, .review, .grant: true
+        case .start, .policy, .session, .grantEnd, .request, .outcome, .denied, .rejected, .fault, .gap, .stop: false
         }
     }
 }
@@ -115,6 +128,27 @@ extension Entry {
             [
                 .text("session", session.text), .text("agent", agent.text), .text("event", "ended"),
                 .text("why", why),
+            ])
+    }
+
+    /// A change of an approval or a grant, under the member names of `docs/log.md`. To be synced.
+    ///
+    /// `type` is `approval`, `approval-end`, `review` or `grant`; nil for any other. What would not fit on a line is shortened: the
+    /// parameters to their count and SHA-256, then lists of pairs to their first ones and `pair_count`.
+    package static func change(_ type: String, at: Instant, body: [JSON.Member]) -> Entry? {
+        guard let type = EntryType(rawValue: type), type.holdsOutsideStructure else { return nil }
+        return Entry(type, at: at, fitted(body))
+    }
+
+    /// Grant `grant` of `approval` was revoked by `by`; nil when the sidecar did it, for `why`.
+    package static func grantRevoked(
+        at: Instant, grant: GrantID, approval: ApprovalID, by: ApproverName?, why: String?
+    ) -> Entry {
+        Entry(
+            .grantEnd, at: at,
+            [
+                .text("grant", grant.text), .text("approval", approval.text), .text("state", "revoked"),
+                .text("by", by?.text), .text("why", why),
             ])
     }
 

@@ -139,7 +139,7 @@ package struct FloodControl: Sendable {
     }
 
     /// The entries to write now that it is `now`: of every window that is over.
-    package mutating func ticked(at now: Instant) -> [Entry] { entries(at: now, all: false) }
+    package mutating func due(at now: Instant) -> [Entry] { entries(at: now, all: false) }
 
     /// The entries of all that is still counted.
     package mutating func ended() -> [Entry] {

@@ -16,6 +16,8 @@ package enum LogError: Error, Sendable, Hashable {
     case backlog(byteCount: Int)
     /// The entry's line would have `byteCount` bytes, more than ``LogLine/byteCountMax``.
     case entryTooLong(byteCount: Int)
+    /// The entry would not be read back as it stands: a name twice, or nested too deep.
+    case unreadableEntry(EntryType)
     /// No request waits under that entry: it was never appended, or is cleared, dropped or lost.
     case notHeld(EntryID)
     /// The entry is not yet as durable as its call needs.
@@ -41,6 +43,7 @@ extension LogError: CustomStringConvertible {
         case .backlog(let count): "\(count) bytes already wait to be written to the log"
         case .entryTooLong(let count):
             "the entry would have \(count) bytes, more than \(LogLine.byteCountMax)"
+        case .unreadableEntry(let type): "the entry `\(type.rawValue)` would not be read back as it stands"
         case .notHeld(let id): "no request is held under entry \(id)"
         case .notDurable(let id): "entry \(id) is not durable yet"
         case .stopped: "the log is stopped"

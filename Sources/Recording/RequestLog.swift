@@ -128,7 +128,7 @@ package final class RequestLog: Sendable {
     /// Whether the log can be written now.
     package var condition: LogCondition { state.withLock { $0.condition } }
 
-    /// How many refused calls could not even be counted in an entry since the start.
+    /// How many entries of refused calls could not be written since the start.
     package var unrecordedRefusalCount: Int { state.withLock { $0.unrecordedRefusalCount } }
 }
 
@@ -142,32 +142,23 @@ private func preparePipeEnd(_ end: Int32) -> Bool {
 extension RequestLog {
     /// Writes the request that `reservation` allows, and keeps it until it is cleared or dropped.
     ///
-    /// `whenDurable` is called once, on the log's thread: with the entry's id when it is as durable as the call needs, or with why
-    /// it never will be (the request is then no longer held).
-    ///
-    /// - Throws: ``LogError/belowReserve(freeBytes:reserveBytes:)``, ``LogError/backlog(byteCount:)``,
-    ///   ``LogError/entryTooLong(byteCount:)`` or ``LogError/stopped`` at once; `whenDurable` is then not called.
+    /// `whenDurable` is called exactly once: on the log's thread with the entry's id when it is as durable as the call needs, or with
+    /// why it never will be; the request is then no longer held. An entry that is refused at once (``LogError/stopped``,
+    /// ``LogError/belowReserve(freeBytes:reserveBytes:)``, ``LogError/backlog(byteCount:)``, ``LogError/entryTooLong(byteCount:)``)
+    /// has no id, and `whenDurable` is called before this returns.
     @discardableResult
     package func append(
         _ reservation: consuming Reservation, facts: RequestFacts, whenDurable: @escaping WhenDurable
-    ) throws(LogError) -> EntryID {
-        let body = try self.body(of: .request(reservation, facts: facts))
+    ) -> EntryID? {
         let needsSync = reservation.needsSync || setting.syncsAlways
-        let sealed = reservation.call.sealed
-        return try take(body, needsSync: needsSync, mayUseReserve: false, holding: sealed, whenDurable)
+        let entry = Entry.request(reservation, facts: facts)
+        return take(entry, needsSync: needsSync, holding: reservation.call.sealed, whenDurable)
     }
 
-    /// Writes `entry`.
-    ///
-    /// - Throws: as ``append(_:facts:whenDurable:)``.
+    /// Writes `entry`; `whenDurable` and the answer are as for ``append(_:facts:whenDurable:)``.
     @discardableResult
-    package func append(
-        _ entry: Entry, durability: Durability, whenDurable: WhenDurable? = nil
-    ) throws(LogError) -> EntryID {
-        let needsSync = durability == .synced || setting.syncsAlways
-        let body = try self.body(of: entry)
-        return try take(
-            body, needsSync: needsSync, mayUseReserve: entry.mayUseReserve, holding: nil, whenDurable)
+    package func append(_ entry: Entry, durability: Durability, whenDurable: WhenDurable? = nil) -> EntryID? {
+        take(entry, needsSync: durability == .synced || setting.syncsAlways, holding: nil, whenDurable)
     }
 
     /// Records a refused call: at once, or counted together with its like, as ``FloodControl`` says.
@@ -217,10 +208,26 @@ extension RequestLog {
         let body = LogLine.body(of: entry)
         let byteCount = LogLine.headByteCountMax + body.count
         guard byteCount <= LogLine.byteCountMax else { throw .entryTooLong(byteCount: byteCount) }
+        if entry.type.holdsOutsideStructure, (try? JSON(parsing: [0x7B] + body.dropFirst())) == nil {
+            throw .unreadableEntry(entry.type)
+        }
         return body
     }
 
     private func take(
+        _ entry: Entry, needsSync: Bool, holding request: SealedRequest?, _ whenDurable: WhenDurable?
+    ) -> EntryID? {
+        do throws(LogError) {
+            let body = try body(of: entry)
+            return try enqueue(
+                body, needsSync: needsSync, mayUseReserve: entry.type.mayUseReserve, holding: request, whenDurable)
+        } catch {
+            whenDurable?(.failure(error))
+            return nil
+        }
+    }
+
+    private func enqueue(
         _ body: [UInt8], needsSync: Bool, mayUseReserve: Bool, holding request: SealedRequest?,
         _ whenDurable: WhenDurable?
     ) throws(LogError) -> EntryID {
@@ -245,8 +252,8 @@ extension RequestLog {
 
     private func appendRefusals(_ entries: [Entry]) {
         for entry in entries {
-            do { try append(entry, durability: .written) } catch {
-                state.withLock { $0.unrecordedRefusalCount += 1 }
+            append(entry, durability: .written) { [self] result in
+                if case .failure = result { state.withLock { $0.unrecordedRefusalCount += 1 } }
             }
         }
     }
@@ -313,7 +320,7 @@ extension RequestLog {
                 break
             } else {
                 wait(isDirty: writer.isDirty)
-                appendRefusals(state.withLock { $0.flood.ticked(at: clock()) })
+                appendRefusals(state.withLock { $0.flood.due(at: clock()) })
                 if state.withLock({ $0.queue.isEmpty }) { syncIdle(&writer) }
             }
         }

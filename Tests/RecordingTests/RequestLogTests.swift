@@ -46,7 +46,8 @@ import Vocabulary
 
         gate.close()
         let answer = Answer<Result<EntryID, LogError>>()
-        let write = try log.append(Sample.reservation(mutates: true), facts: Sample.facts) { answer.set($0) }
+        let write = try #require(
+            try log.append(Sample.reservation(mutates: true), facts: Sample.facts) { answer.set($0) })
         while gate.waiting == 0 { usleep(1_000) }
         #expect(try folder.lines().count == 2, "written, and the sync is under way")
         #expect(throws: LogError.notDurable(write)) { _ = try log.clear(write) }
@@ -167,7 +168,7 @@ import Vocabulary
             for request in 1...64 {
                 group.addTask {
                     guard let reservation = try? Sample.reservation(mutates: true, request: UInt64(request)) else { return }
-                    _ = try? log.append(reservation, facts: Sample.facts) { result in
+                    log.append(reservation, facts: Sample.facts) { result in
                         guard case .success(let id) = result else { return }
                         order.add(id.seq)
                     }

@@ -124,7 +124,7 @@ enum Sample {
         let statement = StatementID(document: "orders", sid: mutates ? "DeletesAsk" : "Read")
         return Reservation(
             call: Call(meaning: meaning, sealed: sealed(operation)), caller: try caller(),
-            allowance: Allowance(grounds: [.statement(statement)]), request: RequestID(random: request), uses: uses,
+            allowance: Allowance(meaning, grounds: [.statement(statement)], fingerprint: nil), request: RequestID(random: request), uses: uses,
             policy: policy, at: moment(Int(request)))
     }
 
@@ -147,17 +147,13 @@ extension RequestLog {
     /// Appends and waits for the log's word.
     func appended(_ reservation: consuming Reservation) async -> Result<EntryID, LogError> {
         let answer = Answer<Result<EntryID, LogError>>()
-        do throws(LogError) {
-            try append(reservation, facts: Sample.facts) { answer.set($0) }
-        } catch { return .failure(error) }
+        append(reservation, facts: Sample.facts) { answer.set($0) }
         return await answer.value
     }
 
     func appended(_ entry: Entry, _ durability: Durability = .synced) async -> Result<EntryID, LogError> {
         let answer = Answer<Result<EntryID, LogError>>()
-        do throws(LogError) {
-            try append(entry, durability: durability) { answer.set($0) }
-        } catch { return .failure(error) }
+        append(entry, durability: durability) { answer.set($0) }
         return await answer.value
     }
 }

@@ -151,7 +151,7 @@ struct ConditionReader {
             !values.contains(where: { $0.asciiLowercased.utf8.elementsEqual(text.asciiLowercased.utf8) })
         {
             let known = values.joined(separator: ", ")
-            throw PatternFault("`\(shown(text))` is no \(own.rawValue), of \(known)" + hint(text, values))
+            throw PatternFault("`\(shown(text))` is no `\(own.rawValue)`, which is \(known)" + hint(text, values))
         }
         return .string(.init(text: literal, pattern: nil))
     }

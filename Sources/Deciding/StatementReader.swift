@@ -79,7 +79,7 @@ struct StatementReader {
         guard let effect = Effect.allCases.first(where: { $0.rawValue.utf8.elementsEqual(text.text.utf8) }) else {
             let known = names.joined(separator: ", ")
             let near = hint(text.text, names)
-            issues.add(file, text.place, "`\(shown(text.text))` is no effect, of \(known)" + near)
+            issues.add(file, text.place, "`\(shown(text.text))` is no `Effect`, which is \(known)" + near)
             return nil
         }
         if effect.asks, isPlain {

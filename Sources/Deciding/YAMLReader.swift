@@ -154,10 +154,11 @@ private struct YAMLReader {
         let (place, context) = (Place(parser.problem_mark), Place(parser.context_mark))
         for start in [context, place] {
             let rest = source.rest(of: start)
-            if rest.utf8.first == 0x2A { return ReadFault(start, "a bare `*`: put it in quotes: `\"*\"`") }
+            if rest.utf8.first == 0x2A { return ReadFault(start, "a bare `*`: put it in quotes") }
             if rest.utf8.first == 0x26 { return ReadFault(start, "a bare `&`: put it in quotes") }
         }
-        if problem.utf8.elementsEqual("mapping values are not allowed in this context".utf8) {
+        let colons = ["mapping values are not allowed in this context", "found unexpected ':'"]
+        if colons.contains(where: { $0.utf8.elementsEqual(problem.utf8) }) {
             return ReadFault(place, "a `:` that ends a word makes it a key: put the text in quotes")
         }
         let line = source.rest(of: Place(line: place.line, column: 1))

@@ -1,17 +1,33 @@
+import Recognizing
 import Vocabulary
 
-/// The IAM actions that exist, by service prefix: what action patterns are checked against when a set is loaded.
+/// The IAM actions that exist, by service prefix: what action patterns are checked against when a set is
+/// loaded.
 ///
 /// Deciding holds no catalog of its own; Gateway hands this in.
 package struct ActionNames: Sendable {
     /// Every prefix, lower case: `s3`.
     let prefixes: [String]
-    /// The action names of one prefix, as AWS spells them; nil for a prefix that does not exist.
-    let names: @Sendable (_ prefix: String) -> [String]?
+    /// Whether there is an action of that name, in any case.
+    let contains: @Sendable (_ prefix: String, _ name: String) -> Bool
+    /// The action names of one prefix, as AWS spells them; empty for a prefix that does not exist.
+    let names: @Sendable (_ prefix: String) -> [String]
 
-    package init(prefixes: [String], names: @escaping @Sendable (_ prefix: String) -> [String]?) {
-        self.prefixes = prefixes
-        self.names = names
+    /// The actions of `table`: names by prefix.
+    package init(_ table: [String: [String]]) {
+        prefixes = table.keys.sorted()
+        names = { table[$0] ?? [] }
+        contains = { prefix, name in
+            let folded = name.asciiLowercased
+            return table[prefix]?.contains { $0.asciiLowercased.utf8.elementsEqual(folded.utf8) } ?? false
+        }
+    }
+
+    /// The actions that `catalog` lists.
+    package init(_ catalog: Catalog) {
+        prefixes = catalog.actionPrefixes
+        names = { prefix in catalog.listedActions(prefix: prefix).map(\.action.name) }
+        contains = { prefix, name in catalog.isKnownAction(prefix: prefix, name: name) }
     }
 }
 
@@ -47,12 +63,13 @@ struct ActionPattern: Hashable, Sendable {
         self.prefix = service
         self.name = name
         literal = name.isLiteral ? nameText.asciiLowercased : nil
-        guard let names = actions.names(service) else {
+        if name.isLiteral, actions.contains(service, nameText) { return }
+        let names = actions.names(service)
+        guard !names.isEmpty else {
             throw PatternFault("no IAM service has the prefix `\(shown(service))`" + hint(service, actions.prefixes))
         }
         guard names.contains(where: { name.matches($0) }) else {
-            let full = names.map { "\(service):\($0)" }
-            throw PatternFault("no IAM action matches" + hint(text, full))
+            throw PatternFault("no IAM action matches" + hint(text, names.map { "\(service):\($0)" }))
         }
     }
 

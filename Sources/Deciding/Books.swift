@@ -64,13 +64,14 @@ package struct ApproverBook: Hashable, Sendable {
 
     /// Whether the approving reviews of `reviewers` meet all `quorums`.
     ///
-    /// In one quorum a person counts once, also when in several of its groups; each quorum counts anew. A person whom the book no longer
-    /// has counts for nothing. No quorum at all is never met.
+    /// In one quorum a person counts once, also when in several of its groups; each quorum counts anew. A
+    /// person whom the book no longer has counts for nothing. No quorum at all is never met.
     package func fulfils(_ quorums: [ApprovalTerms.Quorum], by reviewers: [ApproverName]) -> Bool {
         !quorums.isEmpty && quorums.allSatisfy { missing(from: $0, by: reviewers).isEmpty }
     }
 
-    /// The needs of `quorum` that the reviews of `reviewers` leave open, with how many reviews each still wants.
+    /// The needs of `quorum` that the reviews of `reviewers` leave open, with how many reviews each still
+    /// wants.
     package func missing(
         from quorum: ApprovalTerms.Quorum, by reviewers: [ApproverName]
     ) -> [ApprovalTerms.Quorum.Need] {
@@ -87,9 +88,11 @@ package struct ApproverBook: Hashable, Sendable {
         return person.text.utf8.elementsEqual(name.utf8) || (groups[name]?.contains(person) ?? false)
     }
 
-    /// Seats the people of `people` at the needs of `quorum`, as many as can sit; returns the needs with empty seats.
+    /// Seats the people of `people` at the needs of `quorum`, as many as can sit; returns the needs with
+    /// empty seats.
     ///
-    /// Augmenting paths (Kuhn): who sits may move to another seat that they fit, to make room. At most needs x people steps each.
+    /// Augmenting paths (Kuhn): who sits may move to another seat that they fit, to make room. At most needs
+    /// x people steps each.
     private func seats(of quorum: ApprovalTerms.Quorum, taken people: [ApproverName]) -> [ApprovalTerms.Quorum.Need] {
         var seated: [[ApproverName]] = quorum.needs.map { _ in [] }
 

@@ -55,7 +55,8 @@ struct Condition: Hashable, Sendable {
 
     /// Whether the line holds in `context`.
     ///
-    /// Absent keys as IAM: a positive operator does not hold; a negated one, `…IfExists` and `ForAllValues` do; `ForAnyValue` does not.
+    /// Absent keys as IAM: a positive operator does not hold; a negated one, `…IfExists` and `ForAllValues`
+    /// do; `ForAnyValue` does not.
     func holds(in context: ConditionContext) -> Truth {
         let values: [String]
         switch context.value(of: key) {

@@ -2,7 +2,8 @@ import Vocabulary
 
 /// Reads the `Condition` block of a statement.
 struct ConditionReader {
-    /// The operators that this version carries out; `…IfExists`, `ForAllValues:` and `ForAnyValue:` go with all but `Null`.
+    /// The operators that this version carries out; `…IfExists`, `ForAllValues:` and `ForAnyValue:` go with
+    /// all but `Null`.
     static let operators = [
         "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike",
         "StringNotLike", "Bool", "NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals",
@@ -20,7 +21,8 @@ struct ConditionReader {
 
     let file: String
 
-    /// The lines of the block; those at fault are left out, which never matters since the set is then refused.
+    /// The lines of the block; those at fault are left out, which never matters since the set is then
+    /// refused.
     func read(_ node: Node, issues: inout IssueList) -> [Condition] {
         guard case .map(let operators) = node.content else {
             issues.add(file, node.place, "`Condition` is a map of operators, not \(node.kind)")
@@ -182,7 +184,8 @@ struct ConditionReader {
 
 /// `text` with `${*}`, `${?}` and `${$}` as the characters they stand for.
 ///
-/// - Throws: when it holds any other `${…}`: policy variables are not in this version, and must not be read as plain text.
+/// - Throws: when it holds any other `${…}`: policy variables are not in this version, and must not be read
+///   as plain text.
 func withoutVariables(_ text: String) throws(PatternFault) -> String {
     var result = String.UnicodeScalarView()
     let scalars = Array(text.unicodeScalars)

@@ -4,8 +4,8 @@ import Vocabulary
 
 /// What `policy` and the live grants of `grants` say of a call.
 ///
-/// Pure and total. Each pair: `Deny`, then `RequireApproval`, then `Allow`, then `AllowWithApproval`, else denied; the strictest pair is the call's
-/// answer. An ask that a live grant covers is an allow.
+/// Pure and total. Each pair: `Deny`, then `RequireApproval`, then `Allow`, then `AllowWithApproval`, else
+/// denied; the strictest pair is the call's answer. An ask that a live grant covers is an allow.
 package func decide(
     _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook, at: Instant
 ) -> Decision {
@@ -32,7 +32,8 @@ package func decide(
         case (.allow(let statement), _, _): grounds.append(.statement(statement.id))
         case (.ask(let asked), _, let grant?): grounds.append(.grant(grant, statements: asked.statements.map(\.id)))
         case (.ask, let question?, nil): return .ask(question)
-        // INVARIANT: a pair that asks makes a question, and a denied one has returned; were either wrong, nothing is allowed.
+        // INVARIANT: a pair that asks makes a question, and a denied one has returned; were either wrong,
+        // nothing is allowed.
         case (.ask, nil, nil), (.deny, _, _): return .deny(Denial(items: []))
         }
     }
@@ -87,7 +88,8 @@ private func judge(_ context: ConditionContext, under policy: PolicySet) -> Verd
         if !isNamed { return .deny(matching.isEmpty ? .byDefault : .vendsCredentials) }
     }
     if resource.isWhollyUnknown {
-        // Nobody can allow what is not named; humans can be asked about it, where policy asks about everything.
+        // Nobody can allow what is not named; humans can be asked about it, where policy asks about
+        // everything.
         let wide = floor.contains(where: \.isForEveryResource) ? floor : floor + asks.filter(\.isForEveryResource)
         guard wide.contains(where: \.isForEveryResource), let asked = Asked(wide) else {
             return .deny(matching.isEmpty ? .byDefault : .unknownResource)

@@ -176,7 +176,8 @@ package struct ApprovalTerms: Hashable, Sendable {
 }
 
 extension ApprovalTerms {
-    /// Both terms at once: every quorum, the shortest lifetimes, the fewest uses, the narrowest scope, every duty.
+    /// Both terms at once: every quorum, the shortest lifetimes, the fewest uses, the narrowest scope, every
+    /// duty.
     package func merged(with other: ApprovalTerms) -> ApprovalTerms {
         ApprovalTerms(
             quorums: quorums + other.quorums.filter { !quorums.contains($0) },

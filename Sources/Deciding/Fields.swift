@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// The keys of one map of a file, all known, each read by name. What is wrong is added to the list of faults, and reading goes on.
+/// The keys of one map of a file, all known, each read by name. What is wrong is added to the list of faults,
+/// and reading goes on.
 struct Fields {
     /// Text with the place it stands at.
     struct Text {
@@ -72,7 +73,8 @@ struct Fields {
     }
 }
 
-/// The whole number that `text` spells in decimal, without sign or leading zeros, within `range`; nil for anything else.
+/// The whole number that `text` spells in decimal, without sign or leading zeros, within `range`; nil for
+/// anything else.
 func wholeNumber(_ text: String, in range: ClosedRange<Int>) -> Int? {
     guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit), text.utf8.count == 1 || text.utf8.first != 0x30,
         let value = Int(text), range.contains(value)

@@ -58,8 +58,8 @@ package struct Use: Hashable, Sendable {
 
 /// An allowed call's one claim to be sent.
 ///
-/// Only ``GrantBook/reserve(_:for:caller:request:policy:at:)`` makes one, from a decision that allows, and takes the uses it needs
-/// in the same step. It holds the exact request; the log consumes it.
+/// Only ``GrantBook/reserve(_:for:caller:request:policy:at:)`` makes one, from a decision that allows, and
+/// takes the uses it needs in the same step. It holds the exact request; the log consumes it.
 package struct Reservation: ~Copyable, Sendable {
     package let call: Call
     package let caller: Caller
@@ -82,6 +82,7 @@ package struct Reservation: ~Copyable, Sendable {
         self.at = at
     }
 
-    /// Whether the log must have synced the entry before the call may leave: a write, or a call under a grant.
+    /// Whether the log must have synced the entry before the call may leave: a write, or a call under a
+    /// grant.
     package var needsSync: Bool { call.meaning.mutates || !uses.isEmpty }
 }

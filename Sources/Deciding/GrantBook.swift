@@ -19,7 +19,8 @@ package enum GrantError: Error, Sendable, Hashable {
     case otherCall
 }
 
-/// All grants, with the uses taken of each: what `decide` asks and ``reserve(_:for:caller:request:policy:at:)`` takes from.
+/// All grants, with the uses taken of each: what `decide` asks and
+/// ``reserve(_:for:caller:request:policy:at:)`` takes from.
 ///
 /// A value without clock or storage: a fold of what the log holds. The moment comes in with every question.
 package struct GrantBook: Hashable, Sendable {
@@ -77,7 +78,8 @@ package struct GrantBook: Hashable, Sendable {
             .map { ($0.grant, $0.state(at: now), max(0, $0.grant.maxUses - $0.taken.count)) }
     }
 
-    /// The grant that answers `question` for the call of `digest` by `caller` at `now`: of several the one that ends first.
+    /// The grant that answers `question` for the call of `digest` by `caller` at `now`: of several the one
+    /// that ends first.
     func covering(_ question: Question, of digest: Digest, for caller: Caller, at now: Instant) -> GrantID? {
         let live = (byCall[digest] ?? []).filter { id in
             do throws(GrantError) {
@@ -157,9 +159,11 @@ package struct GrantBook: Hashable, Sendable {
     /// Gives `use` back: only where AWS certainly did not act. A use that is not taken changes nothing.
     package mutating func release(_ use: Use) { records[use.grant]?.taken.remove(use.number) }
 
-    /// Takes `use` as the log says it was taken, when the book is rebuilt. The lifetime is not asked: it was then.
+    /// Takes `use` as the log says it was taken, when the book is rebuilt. The lifetime is not asked: it was
+    /// then.
     ///
-    /// - Throws: ``GrantError/unknown(_:)``; ``GrantError/mismatch(_:)`` when the use is taken already or is no number of the grant.
+    /// - Throws: ``GrantError/unknown(_:)``; ``GrantError/mismatch(_:)`` when the use is taken already or is
+    ///   no number of the grant.
     package mutating func restore(_ use: Use) throws(GrantError) {
         guard let record = records[use.grant] else { throw .unknown(use.grant) }
         guard use.approval == record.grant.approval, use.number >= 1, use.number <= record.grant.maxUses,

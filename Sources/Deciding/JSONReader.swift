@@ -26,7 +26,8 @@ private func fault(_ error: JSONError, in source: SourceText) -> ReadFault {
     }
 }
 
-/// Walks the bytes of a document that is known to be JSON, in step with its values, and notes where each begins.
+/// Walks the bytes of a document that is known to be JSON, in step with its values, and notes where each
+/// begins.
 private struct JSONPlaces {
     private let bytes: [UInt8]
     private var at = 0

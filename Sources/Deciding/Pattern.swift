@@ -1,9 +1,10 @@
 import Vocabulary
 
-/// Text of a policy file with IAM's wildcards: `*` for any run of characters, none included, `?` for exactly one.
+/// Text of a policy file with IAM's wildcards: `*` for any run of characters, none included, `?` for exactly
+/// one.
 ///
-/// Only policy text is ever a pattern; what it is compared with is literal, also where it holds `*`, `?` or `$`. Characters are
-/// Unicode scalars and compare as such.
+/// Only policy text is ever a pattern; what it is compared with is literal, also where it holds `*`, `?` or
+/// `$`. Characters are Unicode scalars and compare as such.
 struct Pattern: Hashable, Sendable {
     enum Token: Hashable, Sendable {
         case scalar(UInt32)
@@ -58,7 +59,8 @@ struct Pattern: Hashable, Sendable {
         }
     }
 
-    /// The same language, with every run of wildcards that holds a `*` written as its `?` first, then one `*`.
+    /// The same language, with every run of wildcards that holds a `*` written as its `?` first, then one
+    /// `*`.
     private static func grouped(_ tokens: [Token]) -> [Token] {
         var result: [Token] = []
         var (ones, hasAny) = (0, false)
@@ -82,7 +84,8 @@ struct Pattern: Hashable, Sendable {
 
     // MARK: - Known text
 
-    /// Whether the pattern matches the whole of `text`. Time: at most the product of both lengths, mostly their sum.
+    /// Whether the pattern matches the whole of `text`. Time: at most the product of both lengths, mostly
+    /// their sum.
     func matches(_ text: ArraySlice<UInt32>) -> Bool {
         var (at, textAt) = (0, text.startIndex)
         var retry: (at: Int, textAt: Int)?
@@ -159,7 +162,8 @@ struct Pattern: Hashable, Sendable {
                 case .someAlphanumeric:
                     if let token, Pattern.acceptsAlphanumeric(token, every: every) { next[at + 1] = true }
                 case .unknown where every:
-                    // Only a run with a `*` takes text of any length; its other characters must then be known ones.
+                    // Only a run with a `*` takes text of any length; its other characters must then be known
+                    // ones.
                     if token == .oneAmidAny { next[at] = true }
                 case .unknown:
                     // The run ends here, or its next character is just the one that the token wants.

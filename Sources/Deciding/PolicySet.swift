@@ -13,7 +13,8 @@ package struct PolicyFile: Hashable, Sendable {
     }
 }
 
-/// All statements of the policy folder, with its agents and approvers. Right by construction: only ``load(files:actions:)`` makes one.
+/// All statements of the policy folder, with its agents and approvers. Right by construction: only
+/// ``load(files:actions:)`` makes one.
 package struct PolicySet: Sendable {
     /// The most files, and the most statements over all of them.
     package static let (fileCountMax, statementCountMax) = (1_000, 20_000)
@@ -36,8 +37,8 @@ package struct PolicySet: Sendable {
 
     /// The set that `files` make, whole or not at all. No file is the empty set, which denies everything.
     ///
-    /// `agents.yaml` and `approvers.yaml` are the books; every other `.yaml`, `.yml` or `.json` is a policy. `actions` says which IAM actions
-    /// exist.
+    /// `agents.yaml` and `approvers.yaml` are the books; every other `.yaml`, `.yml` or `.json` is a policy.
+    /// `actions` says which IAM actions exist.
     ///
     /// - Throws: ``PolicyError`` with everything found wrong.
     package static func load(files: [PolicyFile], actions: ActionNames) throws(PolicyError) -> PolicySet {

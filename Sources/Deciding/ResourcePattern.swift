@@ -96,7 +96,8 @@ struct ResourcePattern: Hashable, Sendable {
     /// Whether it is the plain `*`.
     var isEverything: Bool { parts == nil }
 
-    /// The pattern `text`: `*`, or an ARN of six parts whose first is `arn` and whose service holds no wildcard.
+    /// The pattern `text`: `*`, or an ARN of six parts whose first is `arn` and whose service holds no
+    /// wildcard.
     ///
     /// - Throws: what is wrong with it, in a reader's words.
     init(parsing text: String) throws(PatternFault) {
@@ -124,9 +125,10 @@ struct ResourcePattern: Hashable, Sendable {
 
     /// Whether the pattern covers `resource`: yes for every text in place of its unknown runs, no for none.
     ///
-    /// Yes is also said where the pattern names what the resource is presumed to be. It is said part by part, so that a `*` before the sixth part crosses no colon. Anything that only the pattern taken as one
-    /// text covers is unknown: enough for a statement that restricts, too little for one that permits.
-    /// `presumes` lets the resource be what it is presumed to be, which only a statement that permits may.
+    /// Yes is also said where the pattern names what the resource is presumed to be. It is said part by part,
+    /// so that a `*` before the sixth part crosses no colon. Anything that only the pattern taken as one text
+    /// covers is unknown: enough for a statement that restricts, too little for one that permits. `presumes`
+    /// lets the resource be what it is presumed to be, which only a statement that permits may.
     func covers(_ resource: ResourceText, presumes: Bool) -> Truth {
         guard let parts else { return .yes }
         if let scalars = resource.scalars {

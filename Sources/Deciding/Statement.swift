@@ -91,8 +91,8 @@ package struct Statement: Hashable, Sendable {
 
     /// Whether it takes effect on the pair of `context`, whose resource is `resource`.
     ///
-    /// What the request leaves unknown is resolved against the caller: a statement that permits needs a yes, one that restricts anything
-    /// but a no.
+    /// What the request leaves unknown is resolved against the caller: a statement that permits needs a yes,
+    /// one that restricts anything but a no.
     func applies(to resource: ResourceText, in context: ConditionContext) -> Bool {
         guard covers(context.caller.agent), matchesAction(context.pair.action) else { return false }
         let truth = covers(resource) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }

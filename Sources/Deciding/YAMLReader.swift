@@ -2,8 +2,8 @@ import CYaml
 
 /// The one YAML document in `source`, by libyaml's events, with every scalar a string.
 ///
-/// Anchors, aliases, tags, merge keys, duplicate keys, directives, several documents, block text and tabs are refused: what is
-/// left is read the same by people and by every parser.
+/// Anchors, aliases, tags, merge keys, duplicate keys, directives, several documents, block text and tabs are
+/// refused: what is left is read the same by people and by every parser.
 func readYAML(_ source: SourceText) throws(ReadFault) -> Node {
     if let tab = source.bytes.firstIndex(of: 0x09) {
         throw ReadFault(source.place(at: tab), "a tab: indent and separate with spaces")

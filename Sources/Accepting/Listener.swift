@@ -68,7 +68,8 @@ package final class Listener: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(
-                .writeBufferWaterMark, value: .init(low: limits.unsentBytesLow, high: limits.unsentBytesHigh))
+                .writeBufferWaterMark, value: .init(low: limits.unsentBytesLow, high: limits.unsentBytesHigh)
+            )
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
@@ -96,7 +97,9 @@ package final class Listener: Sendable {
     /// Takes no further connection; idle ones end now, busy ones after their answer. From any thread.
     package func close() {
         // A successor may already have put its own socket there.
-        if case .socket(let path, _, _) = address, file != nil, FileIdentity(path: path) == file { unlink(path) }
+        if case .socket(let path, _, _) = address, file != nil, FileIdentity(path: path) == file {
+            unlink(path)
+        }
         channel.close(promise: nil)
         loop.execute { self.door.drain() }
     }
@@ -107,7 +110,8 @@ package final class Listener: Sendable {
 
 /// What the connections of one listener share. Confined to the loop.
 final class Door: @unchecked Sendable {
-    // INVARIANT: @unchecked is sound because only connections, which live on the loop, touch the mutable state.
+    // INVARIANT: @unchecked is sound because only connections, which live on the loop, touch the mutable
+    // state.
     enum Entrance { case welcome, full, flooded }
 
     let tag: ListenerTag

@@ -18,7 +18,8 @@ struct TestHandler: ExchangeHandler {
         exchange.readBody(limit: 1 << 20) { result in
             switch result {
             case .success(let body):
-                exchange.answer(status: 200, fields: [], body: Array(exchange.head.target.utf8) + [0x20] + body)
+                exchange.answer(
+                    status: 200, fields: [], body: Array(exchange.head.target.utf8) + [0x20] + body)
             case .failure(let fault):
                 let reply = Reply(plain: fault)
                 exchange.answer(status: reply.status, fields: reply.fields, body: reply.body)
@@ -36,7 +37,9 @@ final class TestDoor {
     init(_ handler: TestHandler = .echo, limits: Limits = Limits()) throws {
         listener = try Listener.open(
             .loopback(host: "127.0.0.1", port: 0), tag: .control, limits: limits, on: loop, serving: handler)
-        guard case .loopback(_, let port) = listener.address else { throw TestSocket.Failed(call: "address", reason: 0) }
+        guard case .loopback(_, let port) = listener.address else {
+            throw TestSocket.Failed(call: "address", reason: 0)
+        }
         self.port = port
     }
 
@@ -88,13 +91,18 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         }
     }
 
-    @Test("an address that is not loopback, or a name, is refused", arguments: [
-        "0.0.0.0", "192.168.1.1", "10.0.0.1", "128.0.0.1", "::", "fe80::1", "::ffff:127.0.0.1", "localhost", "", "*",
-    ])
+    @Test(
+        "an address that is not loopback, or a name, is refused",
+        arguments: [
+            "0.0.0.0", "192.168.1.1", "10.0.0.1", "128.0.0.1", "::", "fe80::1", "::ffff:127.0.0.1",
+            "localhost", "", "*",
+        ])
     func notLoopback(_ host: String) {
         let loop = Loop()
         defer { loop.stop() }
-        #expect(throws: ListenError.notLoopback(host)) { _ = try open(.loopback(host: host, port: 0), on: loop) }
+        #expect(throws: ListenError.notLoopback(host)) {
+            _ = try open(.loopback(host: host, port: 0), on: loop)
+        }
     }
 
     @Test func `a taken port is refused`() throws {
@@ -129,7 +137,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `an early refusal reaches a client that is still sending`() throws {
-        let door = try TestDoor(TestHandler { $0.answer(status: 403, fields: [], body: Array("denied".utf8)) })
+        let door = try TestDoor(
+            TestHandler { $0.answer(status: 403, fields: [], body: Array("denied".utf8)) })
         let client = try TestSocket(port: door.port)
         client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 16000000\r\n\r\n")
         for _ in 0..<8 { client.send([UInt8](repeating: 0, count: 1_000_000)) }
@@ -240,10 +249,11 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
 
 @Suite("Listener: clients that leave or do not read") struct HeldConnectionTests {
     private func heldDoor(_ exchange: Awaited<Exchange>, _ gone: Awaited<Bool>) throws -> TestDoor {
-        try TestDoor(TestHandler {
-            $0.whenGone { gone.set(true) }
-            exchange.set($0)
-        })
+        try TestDoor(
+            TestHandler {
+                $0.whenGone { gone.set(true) }
+                exchange.set($0)
+            })
     }
 
     @Test("a client that leaves, half or whole, while its request is held is gone", arguments: [true, false])
@@ -289,10 +299,11 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     @Test func `a large answer to a slow reader waits at its source`() throws {
         let total = 64 << 20
         let written = Awaited<Int>()
-        let door = try TestDoor(TestHandler { exchange in
-            exchange.beginAnswer(status: 200, fields: [], contentLength: total)
-            pour(exchange, left: total, of: total, written)
-        })
+        let door = try TestDoor(
+            TestHandler { exchange in
+                exchange.beginAnswer(status: 200, fields: [], contentLength: total)
+                pour(exchange, left: total, of: total, written)
+            })
         let client = try TestSocket(port: door.port, receiveBuffer: 65_536)
         client.send(get)
         usleep(300_000)
@@ -300,7 +311,9 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         let early = try #require(written.wait())
         #expect(early < 12 << 20)
         var received = 0
-        while received < total, let bytes = client.receive(atMost: 1 << 20), !bytes.isEmpty { received += bytes.count }
+        while received < total, let bytes = client.receive(atMost: 1 << 20), !bytes.isEmpty {
+            received += bytes.count
+        }
         #expect(received >= total)
         #expect(written.now == total)
     }
@@ -331,5 +344,9 @@ private func pour(_ exchange: Exchange, left: Int, of total: Int, _ written: Awa
         written.set(total - left)
     }
     let rest = left
-    if rest == 0 { exchange.end() } else { exchange.whenWritable { pour(exchange, left: rest, of: total, written) } }
+    if rest == 0 {
+        exchange.end()
+    } else {
+        exchange.whenWritable { pour(exchange, left: rest, of: total, written) }
+    }
 }

@@ -30,6 +30,8 @@ final class Connection: ChannelInboundHandler {
     private var isReading = false
     private var isAdvancing = false
     private var bodyBytesInWindow = 0
+    /// What the current exchange's body counts towards the listener's limit.
+    private var chargedBytes = 0
     private var writtenBytes = 0
     private var sentBytesSeen = 0
     private(set) var isDraining = false
@@ -95,6 +97,7 @@ final class Connection: ChannelInboundHandler {
         phase = .closed
         watch.stop()
         door.leave(self)
+        discharge()
         context = nil
         unread = ByteBuffer()
         if case .serving(let exchange) = last { exchange.connectionIsGone() }
@@ -229,11 +232,25 @@ extension Connection {
         advance()
     }
 
+    /// Counts bytes of the body; false when they are too many for the listener. They count until the answer
+    /// is complete: the owner holds the body that long.
+    func charge(_ byteCount: Int) -> Bool {
+        guard door.charge(byteCount) else { return false }
+        chargedBytes += byteCount
+        return true
+    }
+
+    private func discharge() {
+        door.discharge(chargedBytes)
+        chargedBytes = 0
+    }
+
     func answerIsStreaming() { setWatch(.write) }
 
     /// The answer is complete: the next request, or the end.
     func answered(closes: Bool) {
         if case .closed = phase { return }
+        discharge()
         if closes {
             shut()
         } else {
@@ -290,6 +307,8 @@ extension Connection {
 
     private func timeIsUp(_ kind: Watch.Kind) {
         switch kind {
+        // A client that has sent nothing has asked nothing.
+        case .head where reader.isBetweenRequests: cut()
         case .head: refuse(.tooSlow("the head took longer than \(limits.headTime)"))
         case .linger: cut()
         case .idle, .write:

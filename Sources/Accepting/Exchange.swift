@@ -209,6 +209,7 @@ extension Exchange {
         guard piece.readableBytes <= limit - collected.count else {
             return bodyFailed(.bodyTooLarge(limit: limit))
         }
+        guard connection?.charge(piece.readableBytes) ?? false else { return bodyFailed(.tooManyBodies) }
         collected += piece.readableBytesView
     }
 

@@ -118,6 +118,9 @@ final class Door: @unchecked Sendable {
     let limits: Limits
     let handler: any ExchangeHandler
     private var inside: [ObjectIdentifier: Connection] = [:]
+    /// Those inside that were only let in to be told that there is no room.
+    private var surplus: Set<ObjectIdentifier> = []
+    private var bodyBytes = 0
     private var isClosed = false
 
     init(tag: ListenerTag, limits: Limits, handler: any ExchangeHandler) {
@@ -130,12 +133,26 @@ final class Door: @unchecked Sendable {
 
     /// Beyond the limit some are let in to be told so; in a flood they are cut without a word.
     func enter(_ connection: Connection) -> Entrance {
-        guard !isClosed, inside.count < limits.connectionCountMax + 32 else { return .flooded }
+        guard !isClosed, surplus.count < 32 else { return .flooded }
         inside[ObjectIdentifier(connection)] = connection
-        return inside.count <= limits.connectionCountMax ? .welcome : .full
+        guard inside.count - surplus.count > limits.connectionCountMax else { return .welcome }
+        surplus.insert(ObjectIdentifier(connection))
+        return .full
     }
 
-    func leave(_ connection: Connection) { inside[ObjectIdentifier(connection)] = nil }
+    func leave(_ connection: Connection) {
+        inside[ObjectIdentifier(connection)] = nil
+        surplus.remove(ObjectIdentifier(connection))
+    }
+
+    /// Counts body bytes in, unless they are too many.
+    func charge(_ byteCount: Int) -> Bool {
+        guard byteCount <= limits.bodyBytesOfListenerMax - bodyBytes else { return false }
+        bodyBytes += byteCount
+        return true
+    }
+
+    func discharge(_ byteCount: Int) { bodyBytes -= byteCount }
 
     func drain() {
         isClosed = true

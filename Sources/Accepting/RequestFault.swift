@@ -48,6 +48,10 @@ package struct RequestFault: Error, Hashable, Sendable {
         message: "too many open connections: close some and try again",
         closes: true)
 
+    static let tooManyBodies = RequestFault(
+        status: 503, code: "ServiceUnavailable", message: "too many bodies are held at once: try again",
+        closes: true)
+
     /// The same fault, closing the connection.
     var closing: RequestFault { RequestFault(status: status, code: code, message: message, closes: true) }
 }

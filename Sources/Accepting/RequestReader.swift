@@ -269,8 +269,9 @@ private func parseHead(_ bytes: ArraySlice<UInt8>, limits: Limits) throws(Reques
         limits: limits)
     let head = makeRequestHead(method: requestLine.method, target: requestLine.target, fields: fields)
     let framing = bodyFraming(head.fields)
-    // A body that nobody will read stands between this request and the next.
-    if let fault { throw framing == .none ? fault : fault.closing }
+    // A body that nobody will read stands between this request and the next; and after HEAD the client would
+    // take the answer's text for the next answer.
+    if let fault { throw framing == .none && requestLine.method != "HEAD" ? fault : fault.closing }
     let isModern = requestLine.version == "HTTP/1.1"
     return ReceivedHead(
         head: head, framing: framing, isModern: isModern, keepsAlive: isModern && !asksToClose(head),

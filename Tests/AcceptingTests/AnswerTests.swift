@@ -178,6 +178,15 @@ import Vocabulary
         #expect(!client.isOpen)
     }
 
+    @Test func `a connection on which nothing comes is closed after 10 s without a word`() throws {
+        let client = try TestConnection(answerTarget)
+        client.pass(.milliseconds(9_999))
+        #expect(client.isOpen)
+        client.pass(.milliseconds(1))
+        #expect(!client.isOpen)
+        #expect(try client.sent() == "")
+    }
+
     @Test func `a kept connection may idle 60 s and not longer`() throws {
         let client = try TestConnection(answerTarget)
         for _ in 0..<3 {

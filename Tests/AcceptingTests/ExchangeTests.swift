@@ -45,6 +45,13 @@ import Vocabulary
         #expect(client.isOpen)
     }
 
+    @Test func `a fault of HEAD closes, since its client expects no text`() throws {
+        let client = try TestConnection(answerTarget)
+        try client.send("HEAD //evil HTTP/1.1\r\nHost: h\r\n\r\n" + get("/next"))
+        #expect(try client.sent().contains("connection: close"))
+        #expect(client.exchanges.isEmpty)
+    }
+
     @Test func `a framing fault closes and what follows is not read`() throws {
         let client = try TestConnection(answerTarget)
         try client.send(get("/", "Content-Length: 3\r\nContent-Length: 3\r\n") + get("/smuggled"))
@@ -219,5 +226,34 @@ import Vocabulary
         client.exchanges[0].answer(status: 200, fields: [], body: [])
         #expect(try client.sent() == okAnswer("", "connection: close\r\n"))
         #expect(client.exchanges.count == 1)
+    }
+
+    @Test func `the bodies of a listener are counted together until they are answered`() throws {
+        var limits = Limits()
+        limits.bodyBytesOfListenerMax = 10
+        var results: [Result<[UInt8], RequestFault>] = []
+        let client = try TestConnection(limits: limits) { $0.readBody(limit: 100) { results.append($0) } }
+        let put = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n0123456789"
+        for _ in 0..<2 {
+            try client.send(put)
+            #expect(try results.removeLast().get().count == 10)
+            client.exchanges.last?.answer(status: 200, fields: [], body: [])
+        }
+        #expect(client.door.charge(1))
+        try client.send(put)
+        #expect(throws: RequestFault.tooManyBodies) { try results.removeLast().get() }
+        client.exchanges.last?.answer(status: 503, fields: [], body: [])
+        #expect(client.door.charge(9))
+        #expect(!client.door.charge(1))
+    }
+
+    @Test func `a body no longer counts when its client is gone`() throws {
+        var limits = Limits()
+        limits.bodyBytesOfListenerMax = 10
+        let client = try TestConnection(limits: limits) { $0.readBody(limit: 100) { _ in } }
+        try client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n0123456789")
+        #expect(!client.door.charge(1))
+        try client.channel.close().wait()
+        #expect(client.door.charge(10))
     }
 }

@@ -43,6 +43,17 @@ final class TestDoor {
         self.port = port
     }
 
+    /// Whether `count` connections are left, after 5 s at most.
+    func waitForConnections(_ count: Int) -> Bool {
+        for _ in 0..<500 {
+            let found = Awaited<Int>()
+            loop.execute { [listener] in found.set(listener.connectionCount) }
+            if found.wait() == count { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+
     deinit {
         listener.close()
         loop.stop()
@@ -69,11 +80,21 @@ final class Awaited<Value: Sendable>: Sendable {
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// A new folder in the temporary folder.
-func temporaryFolder() throws -> String {
-    var template = Array("/tmp/accepting-XXXXXX".utf8CString)
-    guard let path = mkdtemp(&template) else { throw TestSocket.Failed(call: "mkdtemp", reason: errno) }
-    return String(cString: path)
+/// A folder for one test; what is left in it goes with it.
+final class TemporaryFolder {
+    let path: String
+    var socketPath: String { path + "/s" }
+
+    init() throws {
+        var template = Array("/tmp/accepting-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw TestSocket.Failed(call: "mkdtemp", reason: errno) }
+        path = String(cString: made)
+    }
+
+    deinit {
+        unlink(socketPath)
+        rmdir(path)
+    }
 }
 
 private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -> Listener {
@@ -130,7 +151,7 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         #expect(answer?.contains("connection: close") == true)
         fourth.close()
         clients.removeLast().close()
-        usleep(100_000)
+        #expect(door.waitForConnections(2))
         let fifth = try TestSocket(port: door.port)
         fifth.send(get)
         #expect(fifth.receive(until: "/ ").hasPrefix("HTTP/1.1 200"))
@@ -152,16 +173,14 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         let client = try TestSocket(port: door.port)
         client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         #expect(client.receiveAll()?.hasSuffix("/ ") == true)
-        let count = Awaited<Int>()
-        usleep(300_000)
-        door.loop.execute { [listener = door.listener] in count.set(listener.connectionCount) }
-        #expect(count.wait() == 0)
+        #expect(door.waitForConnections(0))
     }
 }
 
 @Suite("Listener: unix sockets") struct UnixSocketTests {
     @Test func `a unix socket has its mode and tells the peer's uid, gid and pid`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         let loop = Loop()
         defer { loop.stop() }
         let peer = Awaited<Peer>()
@@ -186,7 +205,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `a socket that nobody listens on is replaced, one that is listened on is not`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         let stale = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -211,7 +231,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `a file that is no socket is left alone`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         Glibc.close(creat(path, 0o600))
         let loop = Loop()
         defer { loop.stop() }
@@ -233,7 +254,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `a closing listener leaves its successor's socket alone`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         let loop = Loop()
         defer { loop.stop() }
         let first = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)

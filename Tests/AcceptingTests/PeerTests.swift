@@ -7,7 +7,7 @@ private let theirs = Endpoint(address: [127, 0, 0, 1], port: 40_001)
 
 /// A row of `/proc/net/tcp`, as the kernel prints it.
 private func row(_ local: String, _ remote: String, state: String = "01", uid: String) -> String {
-    "   1: \(local) \(remote) \(state) 00000000:00000000 00:00000000 00000000  \(uid)        0 11 1 0 20 4 30 10 -1\n"
+    "   1: \(local) \(remote) \(state) 00000000:00000000 00:00000000 00000000  \(uid)        0 11 1 0 20 4\n"
 }
 
 private let title =

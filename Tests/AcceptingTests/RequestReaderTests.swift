@@ -150,7 +150,8 @@ private let refusedChunks: [(String, String)] = [
     @Test func `pipelined requests are told apart at every cut`() {
         let text =
             get + "POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello" + chunkedHead
-            + "5;ext=1;b\r\nhello\r\nA;q=\"x y\"\r\n0123456789\r\n0\r\nHost: evil\r\nX-Amz-Target: evil\r\n\r\n"
+            + "5;ext=1;b\r\nhello\r\nA;q=\"x y\"\r\n0123456789\r\n0\r\nHost: evil\r\n"
+            + "X-Amz-Target: evil\r\n\r\n"
             + "DELETE /b HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" + get
         for size in 1...(text.utf8.count) {
             let outcome = readAll(Array(text.utf8), piece: size)

@@ -72,7 +72,8 @@ private func setKey(_ key: Secret, of context: ContextPool.Context) {
 }
 
 private func authenticate(
-    _ message: UnsafeRawBufferPointer, with context: ContextPool.Context, into mac: UnsafeMutableRawBufferPointer
+    _ message: UnsafeRawBufferPointer, with context: ContextPool.Context,
+    into mac: UnsafeMutableRawBufferPointer
 ) -> Int {
     // INVARIANT: callers hand in room for a whole HMAC.
     precondition(mac.count >= 32, "no room for an HMAC")

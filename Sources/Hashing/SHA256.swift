@@ -16,7 +16,8 @@ package func sha256(_ text: String) -> Digest { sha256(text.utf8) }
 
 /// A SHA-256 over bytes that come in pieces.
 ///
-/// Owned by one place at a time, as its type demands; its OpenSSL context comes from a pool of the process and goes back to it.
+/// Owned by one place at a time, as its type demands; its OpenSSL context comes from a pool of the process
+/// and goes back to it.
 package struct SHA256Hasher: ~Copyable, Sendable {
     private let context: ContextPool.Context
 
@@ -24,7 +25,8 @@ package struct SHA256Hasher: ~Copyable, Sendable {
     package init() {
         context = digestContexts.take()
         let started = EVP_DigestInit_ex2(context.pointer, algorithms.sha256, nil)
-        // INVARIANT: OpenSSL fails here only when out of memory; the algorithm was fetched when the process first hashed.
+        // INVARIANT: OpenSSL fails here only when out of memory; the algorithm was fetched when the process
+        // first hashed.
         precondition(started == 1, "SHA-256 could not be started")
     }
 
@@ -48,7 +50,9 @@ package struct SHA256Hasher: ~Copyable, Sendable {
             count = finish(into: UnsafeMutableRawBufferPointer(buffer))
         }
         // INVARIANT: ``finish(into:)`` gives 32 bytes; a digest of another size cannot be made.
-        guard let digest = Digest(bytes: bytes) else { preconditionFailure("SHA-256 gave \(bytes.count) bytes") }
+        guard let digest = Digest(bytes: bytes) else {
+            preconditionFailure("SHA-256 gave \(bytes.count) bytes")
+        }
         return digest
     }
 
@@ -76,15 +80,18 @@ func withContiguousBytes<Result>(
 
 // MARK: - OpenSSL
 
-/// What OpenSSL looks up by name: fetched once a process, since each implicit fetch costs as much as hashing 200 bytes.
+/// What OpenSSL looks up by name: fetched once a process, since each implicit fetch costs as much as hashing
+/// 200 bytes.
 struct Algorithms: @unchecked Sendable {
-    // INVARIANT: both pointers are fetched before anything can read them, never freed, and read-only in OpenSSL's contract.
+    // INVARIANT: both pointers are fetched before anything can read them, never freed, and read-only in
+    // OpenSSL's contract.
     let sha256: OpaquePointer
     let hmac: OpaquePointer
 }
 
 let algorithms: Algorithms = {
-    // INVARIANT: every OpenSSL 3 with its default provider has both; one without them cannot run this program.
+    // INVARIANT: every OpenSSL 3 with its default provider has both; one without them cannot run this
+    // program.
     guard let sha256 = EVP_MD_fetch(nil, "SHA256", nil), let hmac = EVP_MAC_fetch(nil, "HMAC", nil) else {
         preconditionFailure("OpenSSL has no SHA-256 or no HMAC")
     }

@@ -32,10 +32,12 @@ package struct CanonicalRequest: Hashable, Sendable {
     /// - Parameters:
     ///   - path: As sent, percent-encoded, begins with `/`.
     ///   - query: As sent, without the `?`; empty for none.
-    ///   - fields: All that is signed, `host` included, in the order sent. Equal names become one line, values in order.
+    ///   - fields: All that is signed, `host` included, in the order sent. Equal names become one line,
+    ///     values in order.
     ///   - payloadHash: 64 hexadecimal digits, or one of AWS's literal words.
     package init(
-        method: String, path: String, pathRule: PathRule, query: String, fields: [HeaderField], payloadHash: [UInt8]
+        method: String, path: String, pathRule: PathRule, query: String, fields: [HeaderField],
+        payloadHash: [UInt8]
     ) {
         let ordered = sortedIndices(of: fields)
         var out: [UInt8] = []
@@ -113,7 +115,8 @@ private func resolvingDotSegments(_ path: [UInt8]) -> [UInt8] {
 
 // MARK: - Query
 
-/// Splits on `&`, then on the first `=`; sorts by name, then value, comparing encoded bytes. A name without `=` gains one.
+/// Splits on `&`, then on the first `=`; sorts by name, then value, comparing encoded bytes. A name without
+/// `=` gains one.
 private func appendCanonicalQuery(_ query: String, to out: inout [UInt8]) {
     guard !query.isEmpty else { return }
     var sent: [UInt8] = []
@@ -146,7 +149,8 @@ private func appendCanonicalQuery(_ query: String, to out: inout [UInt8]) {
 private func sortedIndices(of fields: [HeaderField]) -> [Int] {
     var ordered: [Int] = []
     ordered.reserveCapacity(fields.count)
-    // Insertion from the end: fields are few and mostly sorted. Beyond that the library's sort keeps it linear-logarithmic.
+    // Insertion from the end: fields are few and mostly sorted. Beyond that the library's sort keeps it
+    // linear-logarithmic.
     if fields.count > 32 {
         return fields.indices.sorted { left, right in
             if fields[left].name.utf8.lexicographicallyPrecedes(fields[right].name.utf8) { return true }
@@ -214,7 +218,8 @@ private func appendPercentEncoded(_ byte: UInt8, to out: inout [UInt8]) {
 private func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x41 + value - 10 }
 
 extension UInt8 {
-    /// Whether the byte stands for itself in a path that is encoded: RFC 3986's unreserved characters, and `/`.
+    /// Whether the byte stands for itself in a path that is encoded: RFC 3986's unreserved characters, and
+    /// `/`.
     fileprivate var isPlainInPath: Bool {
         isAlphanumeric || self == 0x2F || self == 0x2D || self == 0x2E || self == 0x5F || self == 0x7E
     }

@@ -18,10 +18,11 @@ package enum SignLineError: Error, Sendable, Hashable {
 
 /// One line of `countersign debug sign --jsonl`: the request in `line` signed, every stage shown.
 ///
-/// In: `{"id","method","target","headers":[[name,value],…],"body_b64","service","region","access_key","secret_key",
-/// "session_token","date"}` and optionally `"normalize_path"` and `"content_sha256_header"`. Out, without a line break:
-/// `{"id","canonical_request","string_to_sign","authorization","headers"}`, or `{"id","error":{"status","code","message"}}`.
-/// All given fields are signed; without a Host among them, `<service>.<region>.amazonaws.com` is.
+/// In: `id`, `method`, `target`, `headers` (`[[name, value], …]`), `body_b64`, `service`, `region`,
+/// `access_key`, `secret_key`, `session_token`, `date`, and optionally `normalize_path` and
+/// `content_sha256_header`. Out, without a line break: `id`, `canonical_request`, `string_to_sign`,
+/// `authorization` and `headers`, or `id` and `error` (`status`, `code`, `message`). All given fields are
+/// signed; without a Host among them, `<service>.<region>.amazonaws.com` is.
 package func debugSignLine(_ line: [UInt8]) -> [UInt8] {
     var id = JSON.null
     do throws(SignLineError) {
@@ -74,7 +75,9 @@ private struct SignLine {
         }
         let fields = try SignLine.fields(of: object)
         let hosts = fields.filter { $0.name == "host" }
-        guard hosts.count <= 1 else { throw .malformed(member: "headers", rule: "a list with at most one Host") }
+        guard hosts.count <= 1 else {
+            throw .malformed(member: "headers", rule: "a list with at most one Host")
+        }
         guard let body = Base64.decode(try text("body_b64", of: object, absent: "").utf8) else {
             throw .malformed(member: "body_b64", rule: "padded base 64")
         }
@@ -105,7 +108,8 @@ private struct SignLine {
         }
         var fields: [HeaderField] = []
         for pair in pairs {
-            guard let parts = pair.array, parts.count == 2, let name = parts[0].string, let value = parts[1].string,
+            guard let parts = pair.array, parts.count == 2, let name = parts[0].string,
+                let value = parts[1].string,
                 !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte)
             else { throw .malformed(member: "headers", rule: rule) }
             fields.append(HeaderField(name, value))

@@ -34,7 +34,8 @@ package struct SigningInput: Hashable, Sendable {
     package let service: String
 
     package init(
-        method: String, path: String, query: String, pathRule: PathRule, authority: String, fields: [HeaderField],
+        method: String, path: String, query: String, pathRule: PathRule, authority: String,
+        fields: [HeaderField],
         payload: Digest, sendsPayloadHash: Bool, region: String, service: String
     ) {
         self.method = method
@@ -50,8 +51,8 @@ package struct SigningInput: Hashable, Sendable {
     }
 }
 
-/// The SigV4 signature of `input` at `date`, by headers: all given fields, `host`, `x-amz-date`, the session token and,
-/// where asked for, the payload hash are signed.
+/// The SigV4 signature of `input` at `date`, by headers: all given fields, `host`, `x-amz-date`, the session
+/// token and, where asked for, the payload hash are signed.
 ///
 /// - SeeAlso: AWS "Create a signed AWS API request".
 package func signByHeaders(
@@ -68,7 +69,8 @@ package func signByHeaders(
         fields.append(HeaderField("x-amz-content-sha256", String(decoding: payloadHash, as: UTF8.self)))
     }
     if let token = credentials.sessionToken {
-        fields.append(HeaderField("x-amz-security-token", token.withBytes { String(decoding: $0, as: UTF8.self) }))
+        fields.append(
+            HeaderField("x-amz-security-token", token.withBytes { String(decoding: $0, as: UTF8.self) }))
     }
     let canonical = CanonicalRequest(
         method: input.method, path: input.path, pathRule: input.pathRule, query: input.query,

@@ -31,7 +31,8 @@ package func signingKey(of secretKey: Secret, in scope: SigningScope) -> Secret 
 
 /// Derived signing keys that were used last: deriving one takes four HMACs, using one takes one.
 ///
-/// Safe on every thread. A changed secret under the same key id is another entry, since its digest is part of the name.
+/// Safe on every thread. A changed secret under the same key id is another entry, since its digest is part of
+/// the name.
 package final class SigningKeys: Sendable {
     private struct Name: Hashable, Sendable {
         let accessKeyID: String

@@ -14,10 +14,12 @@ package enum SigningError: Error, Sendable, Hashable {
 
 /// Signs the request of `clearance`, which is used up.
 ///
-/// Adds `x-amz-date`, for S3 `x-amz-content-sha256`, the credentials' own `x-amz-security-token`, and `authorization`; replaces
-/// fields of these names and leaves all others as they were sealed. `at` is the date of the signature.
+/// Adds `x-amz-date`, for S3 `x-amz-content-sha256`, the credentials' own `x-amz-security-token`, and
+/// `authorization`; replaces fields of these names and leaves all others as they were sealed. `at` is the
+/// date of the signature.
 ///
-/// - Throws: ``SigningError`` when the credentials cannot sign at that moment. The clearance is used up all the same.
+/// - Throws: ``SigningError`` when the credentials cannot sign at that moment. The clearance is used up all
+///   the same.
 package func sign(
     _ clearance: consuming Clearance, with credentials: Credentials, at now: Instant, keys: SigningKeys
 ) throws(SigningError) -> SignedRequest {
@@ -27,7 +29,8 @@ package func sign(
     let input = SigningInput(
         method: sealed.method, path: sealed.path, query: sealed.query, pathRule: sealed.pathStyle.rule,
         authority: sealed.authority, fields: sealed.fields, payload: sealed.body.digest,
-        sendsPayloadHash: signsAsS3(sealed.signingName), region: sealed.signingRegion, service: sealed.signingName)
+        sendsPayloadHash: signsAsS3(sealed.signingName), region: sealed.signingRegion,
+        service: sealed.signingName)
     let signature = signByHeaders(input, with: credentials, at: now, keys: keys)
     return SignedRequest(request: sealed, entry: clearance.entry, fields: signature.fields)
 }

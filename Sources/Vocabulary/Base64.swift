@@ -1,6 +1,7 @@
 /// Base 64 (RFC 4648, section 4): the standard alphabet, padded, one spelling for each byte string.
 package enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// `bytes` as padded base 64 without line breaks.
     package static func encode(_ bytes: [UInt8]) -> String {
@@ -21,7 +22,8 @@ package enum Base64 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes that `text` writes; nil unless ``encode(_:)`` would write them just so: no blanks, all padding, no stray bits.
+    /// The bytes that `text` writes; nil unless ``encode(_:)`` would write them just so: no blanks, all
+    /// padding, no stray bits.
     package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count.isMultiple(of: 4) else { return nil }
         var bytes: [UInt8] = []

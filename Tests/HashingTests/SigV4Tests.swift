@@ -34,11 +34,14 @@ import Vocabulary
     @Test(
         "raw bytes and folded lines sign as the official suite has them",
         arguments: [
-            ("/example space/", true, "/example%20space/", ""), ("/example space/", false, "/example%20space/", ""),
+            ("/example space/", true, "/example%20space/", ""),
+            ("/example space/", false, "/example%20space/", ""),
             ("/\u{1234}", true, "/%E1%88%B4", ""), ("/?\u{1234}=bar", true, "/", "%E1%88%B4=bar"),
             ("//example//", true, "/example/", ""), ("//example//", false, "//example//", ""),
-            ("/./example", true, "/example", ""), ("/example/..", true, "/", ""), ("/example/..", false, "/example/..", ""),
-            ("/example1/example2/../..", true, "/", ""), ("/./", true, "/", ""), ("//", true, "/", ""), ("//", false, "//", ""),
+            ("/./example", true, "/example", ""), ("/example/..", true, "/", ""),
+            ("/example/..", false, "/example/..", ""),
+            ("/example1/example2/../..", true, "/", ""), ("/./", true, "/", ""), ("//", true, "/", ""),
+            ("//", false, "//", ""),
             (
                 "/?Param-3=Value3&Param=Value2&%E1%88%B4=Value1", true, "/",
                 "%E1%88%B4=Value1&Param=Value2&Param-3=Value3"
@@ -62,13 +65,16 @@ import Vocabulary
         let out = try JSON(parsing: debugSignLine(signLine([:])))
         let host = HeaderField("host", "service.us-east-1.amazonaws.com")
         #expect(out["headers"]?.array?.first == .strings([host.name, host.value]))
-        #expect(out["canonical_request"]?.string?.contains("\nhost:service.us-east-1.amazonaws.com\n") == true)
+        #expect(
+            out["canonical_request"]?.string?.contains("\nhost:service.us-east-1.amazonaws.com\n") == true)
     }
 
     @Test func `all given fields are signed, the order of the others stays`() throws {
         let given: JSON = [["User-Agent", "x"], ["Expect", "100-continue"], ["B", "2"], ["A", "1"]]
         let out = try JSON(parsing: debugSignLine(signLine(["headers": given])))
-        #expect(out["authorization"]?.string?.contains("SignedHeaders=a;b;expect;host;user-agent;x-amz-date,") == true)
+        #expect(
+            out["authorization"]?.string?.contains("SignedHeaders=a;b;expect;host;user-agent;x-amz-date,")
+                == true)
         let names = out["headers"]?.array?.compactMap { $0.array?.first?.string }
         #expect(names == ["host", "user-agent", "expect", "b", "a", "x-amz-date", "authorization"])
     }
@@ -76,10 +82,14 @@ import Vocabulary
     @Test(
         "a line that is not what it should be is answered with its id and the part at fault",
         arguments: [
-            ("method", .string("GE T")), ("method", 1), ("target", .string("key")), ("target", .string("/a#b")),
-            ("service", .string("")), ("region", .null), ("body_b64", .string("Zg")), ("date", .string("2015-08-30")),
-            ("date", .string("20150830T123600.5Z")), ("date", .string("20150231T123600Z")), ("headers", [["a"]]),
-            ("headers", [["a b", "c"]]), ("headers", .string("a")), ("headers", [["Host", "a"], ["host", "b"]]),
+            ("method", .string("GE T")), ("method", 1), ("target", .string("key")),
+            ("target", .string("/a#b")),
+            ("service", .string("")), ("region", .null), ("body_b64", .string("Zg")),
+            ("date", .string("2015-08-30")),
+            ("date", .string("20150830T123600.5Z")), ("date", .string("20150231T123600Z")),
+            ("headers", [["a"]]),
+            ("headers", [["a b", "c"]]), ("headers", .string("a")),
+            ("headers", [["Host", "a"], ["host", "b"]]),
             ("access_key", .null), ("session_token", 7), ("normalize_path", .string("yes")),
         ] as [(String, JSON)])
     func refused(_ member: String, _ value: JSON) throws {
@@ -90,7 +100,8 @@ import Vocabulary
         #expect(!String(decoding: debugSignLine(signLine([member: value])), as: UTF8.self).contains("wJalr"))
     }
 
-    @Test("what is no object is answered too", arguments: ["", "[]", "{", "{\"id\":1,\"id\":2}", "\u{FEFF}{}"])
+    @Test(
+        "what is no object is answered too", arguments: ["", "[]", "{", "{\"id\":1,\"id\":2}", "\u{FEFF}{}"])
     func noObject(_ line: String) throws {
         let out = try JSON(parsing: debugSignLine(Array(line.utf8)))
         #expect(out["id"] == JSON.null)
@@ -99,14 +110,17 @@ import Vocabulary
 
     @Test func `the signing key of AWS's own example comes out`() {
         let secret = Secret(Array("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".utf8))
-        let key = signingKey(of: secret, in: SigningScope(day: "20150830", region: "us-east-1", service: "iam"))
+        let key = signingKey(
+            of: secret, in: SigningScope(day: "20150830", region: "us-east-1", service: "iam"))
         let hex = key.withBytes { String(decoding: $0.lowercaseHex, as: UTF8.self) }
         #expect(hex == "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9")
     }
 
     @Test func `a kept key is used for its own id, secret, day, region and service only`() {
         let keys = SigningKeys(countMax: 16)
-        func mac(_ id: String, _ secret: String, _ day: String, _ region: String, _ service: String) -> [UInt8] {
+        func mac(_ id: String, _ secret: String, _ day: String, _ region: String, _ service: String)
+            -> [UInt8]
+        {
             let credentials = Credentials(
                 accessKeyID: id, secretKey: Secret(Array(secret.utf8)), sessionToken: nil, expiration: nil)
             let scope = SigningScope(day: day, region: region, service: service)
@@ -129,7 +143,8 @@ import Vocabulary
 
     @Test func `the cache of keys keeps its bound and the last used`() {
         let keys = SigningKeys(countMax: 2)
-        let credentials = Credentials(accessKeyID: "A", secretKey: Secret([1]), sessionToken: nil, expiration: nil)
+        let credentials = Credentials(
+            accessKeyID: "A", secretKey: Secret([1]), sessionToken: nil, expiration: nil)
         func key(_ service: String) -> KeyedHMAC {
             keys.key(for: credentials, in: SigningScope(day: "20260101", region: "r", service: service))
         }
@@ -145,7 +160,8 @@ import Vocabulary
 /// A line that signs, with `changed` members in place of its own.
 private func signLine(_ changed: [String: JSON]) -> [UInt8] {
     let members: [(String, JSON)] = [
-        ("id", "t"), ("method", "GET"), ("target", "/"), ("headers", []), ("body_b64", ""), ("service", "service"),
+        ("id", "t"), ("method", "GET"), ("target", "/"), ("headers", []), ("body_b64", ""),
+        ("service", "service"),
         ("region", "us-east-1"), ("access_key", "AKIDEXAMPLE"),
         ("secret_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), ("session_token", .null),
         ("date", "20150830T123600Z"), ("normalize_path", .null),
@@ -173,13 +189,15 @@ struct SignatureFixture: Sendable, CustomTestStringConvertible {
                 return String(decoding: bytes.dropLast(), as: UTF8.self)
             }
             return SignatureFixture(
-                name: name, request: Array(try text("request").utf8), canonicalRequest: try text("canonical-request"),
+                name: name, request: Array(try text("request").utf8),
+                canonicalRequest: try text("canonical-request"),
                 stringToSign: try text("string-to-sign"), signature: try text("signature"))
         }
     }
 }
 
-/// One line of the official test suite, where it is at hand: beside the repository, or where `SIGV4_VECTORS` says.
+/// One line of the official test suite, where it is at hand: beside the repository, or where `SIGV4_VECTORS`
+/// says.
 struct PublicVector {
     let name: String
     let line: JSON
@@ -197,7 +215,9 @@ struct PublicVector {
     }
 
     init(_ vector: JSON) throws {
-        func text(_ name: String, _ object: JSON?) throws -> String { try #require(object?[name]?.string, "\(name)") }
+        func text(_ name: String, _ object: JSON?) throws -> String {
+            try #require(object?[name]?.string, "\(name)")
+        }
         name = try text("name", vector)
         canonicalRequest = try text("header_canonical_request", vector)
         stringToSign = try text("header_string_to_sign", vector)
@@ -206,7 +226,8 @@ struct PublicVector {
         let credentials = context?["credentials"]
         let date = try #require(Instant(parsing: try text("timestamp", context)))
         let request = try #require(Base64.decode(try text("request_b64", vector).utf8))
-        let lines = String(decoding: request, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: request, as: UTF8.self).split(
+            separator: "\n", omittingEmptySubsequences: false)
         let end = lines.dropFirst().firstIndex(of: "") ?? lines.endIndex
         let headers = lines[1..<end].map { line -> JSON in
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -222,14 +243,17 @@ struct PublicVector {
             .init("region", .string(try text("region", context))),
             .init("access_key", .string(try text("access_key_id", credentials))),
             .init("secret_key", .string(try text("secret_access_key", credentials))),
-            .init("session_token", context?["omit_session_token"]?.bool == true ? .null : credentials?["token"] ?? .null),
+            .init(
+                "session_token",
+                context?["omit_session_token"]?.bool == true ? .null : credentials?["token"] ?? .null),
             .init("date", .string(date.basicFormat)), .init("normalize_path", context?["normalize"] ?? .null),
             .init("content_sha256_header", context?["sign_body"] ?? .null),
         ])
     }
 }
 
-private let repositoryRoot = String(#filePath.prefix(#filePath.count - "/Tests/HashingTests/SigV4Tests.swift".count))
+private let repositoryRoot = String(
+    #filePath.prefix(#filePath.count - "/Tests/HashingTests/SigV4Tests.swift".count))
 
 private func contents(of path: String) -> [UInt8]? {
     guard let file = fopen(path, "r") else { return nil }
@@ -248,7 +272,9 @@ private func names(in folder: String) throws -> [String] {
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let name = withUnsafeBytes(of: entry.pointee.d_name) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
         if !name.hasPrefix(".") { names.append(name) }
     }
     return names.sorted()

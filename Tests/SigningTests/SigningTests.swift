@@ -14,7 +14,10 @@ import Vocabulary
         let signed = try sign(
             clearance(service: "dynamodb", style: .normalized), with: credentials(token: "tok"), at: now,
             keys: SigningKeys())
-        #expect(signed.fields.map(\.name) == ["x-amz-target", "x-amz-date", "x-amz-security-token", "authorization"])
+        #expect(
+            signed.fields.map(\.name) == [
+                "x-amz-target", "x-amz-date", "x-amz-security-token", "authorization",
+            ])
         #expect(signed.fields[1].value == "20150830T123600Z")
         let authorization = signed.fields[3].value
         #expect(authorization.contains("Credential=AKIDEXAMPLE/20150830/us-east-1/dynamodb/aws4_request"))
@@ -32,11 +35,13 @@ import Vocabulary
     @Test func `fields of the signature's own names are replaced, not doubled`() throws {
         let sealed = [
             HeaderField("Authorization", "Basic eA=="), HeaderField("X-Amz-Date", "20000101T000000Z"),
-            HeaderField("X-Amz-Security-Token", "theirs"), HeaderField("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+            HeaderField("X-Amz-Security-Token", "theirs"),
+            HeaderField("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
             HeaderField("Host", "evil.example"),
         ]
         let signed = try sign(
-            clearance(service: "s3", style: .asSent, fields: sealed), with: credentials(), at: now, keys: SigningKeys())
+            clearance(service: "s3", style: .asSent, fields: sealed), with: credentials(), at: now,
+            keys: SigningKeys())
         #expect(signed.fields.map(\.name) == ["x-amz-date", "x-amz-content-sha256", "authorization"])
         #expect(signed.fields[1].value == sha256("{}").hex)
     }
@@ -44,7 +49,8 @@ import Vocabulary
     @Test func `a stream is signed with the hash it declared`() throws {
         let digest = sha256("elsewhere")
         let signed = try sign(
-            clearance(service: "s3", style: .asSent, body: .stream(sha256: digest, count: 9)), with: credentials(),
+            clearance(service: "s3", style: .asSent, body: .stream(sha256: digest, count: 9)),
+            with: credentials(),
             at: now, keys: SigningKeys())
         #expect(signed.fields.first { $0.name == "x-amz-content-sha256" }?.value == digest.hex)
     }
@@ -67,11 +73,13 @@ import Vocabulary
 }
 
 private func credentials(
-    id: String = "AKIDEXAMPLE", secret: String = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token: String? = nil,
+    id: String = "AKIDEXAMPLE", secret: String = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    token: String? = nil,
     expiration: Instant? = nil
 ) -> Credentials {
     Credentials(
-        accessKeyID: id, secretKey: Secret(Array(secret.utf8)), sessionToken: token.map { Secret(Array($0.utf8)) },
+        accessKeyID: id, secretKey: Secret(Array(secret.utf8)),
+        sessionToken: token.map { Secret(Array($0.utf8)) },
         expiration: expiration)
 }
 
@@ -82,8 +90,10 @@ private func clearance(
 ) -> Clearance {
     Clearance(
         request: SealedRequest(
-            method: "POST", usesTLS: true, authority: "example.amazonaws.com", awsHost: "example.amazonaws.com",
-            path: "/", query: "", fields: fields, body: body, signingName: service, signingRegion: "us-east-1",
+            method: "POST", usesTLS: true, authority: "example.amazonaws.com",
+            awsHost: "example.amazonaws.com",
+            path: "/", query: "", fields: fields, body: body, signingName: service,
+            signingRegion: "us-east-1",
             pathStyle: style, mayRepeat: false, wireDigest: sha256("wire")),
         entry: EntryID(seq: 7))
 }

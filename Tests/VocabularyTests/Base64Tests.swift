@@ -5,7 +5,8 @@ import Vocabulary
     @Test(
         "the vectors of RFC 4648 go both ways",
         arguments: [
-            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
         ])
     func vectors(_ plain: String, _ encoded: String) {
@@ -23,7 +24,8 @@ import Vocabulary
     @Test(
         "any other spelling is refused",
         arguments: [
-            "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n", "Zm9-", "Zm_v", "Zg==Zg==",
+            "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n", "Zm9-", "Zm_v",
+            "Zg==Zg==",
             "=Zg=", "Zg=A", "Zm9vé",
         ])
     func strict(_ text: String) {

@@ -1,0 +1,104 @@
+import Vocabulary
+
+/// Takes out of AWS's error replies what they echo of the gateway's own credentials (THREATS.md section 13):
+/// the key id, the session token, the signature, and the canonical request that S3 and others quote when a
+/// signature does not match.
+enum EchoRedaction {
+    private static let mark = Array("[redacted]".utf8)
+    private static let elements = [
+        "AWSAccessKeyId", "CanonicalRequest", "CanonicalRequestBytes", "SignatureProvided", "StringToSign",
+        "StringToSignBytes",
+    ]
+    private static let quoted = Array("The Canonical String for this request should have been".utf8)
+
+    /// What of `fields` must not come back: session token, key id and signature, as they are and
+    /// percent-encoded.
+    static func needles(in fields: [HeaderField]) -> [[UInt8]] {
+        var needles: [[UInt8]] = []
+        for field in fields {
+            if field.name == "x-amz-security-token" { needles.append(Array(field.value.utf8)) }
+            guard field.name == "authorization" else { continue }
+            for part in field.value.split(whereSeparator: { $0 == " " || $0 == "," }) {
+                if part.hasPrefix("Credential=") {
+                    needles.append(Array(part.dropFirst(11).prefix { $0 != "/" }.utf8))
+                }
+                if part.hasPrefix("Signature=") { needles.append(Array(part.dropFirst(10).utf8)) }
+            }
+        }
+        let spelled = needles.flatMap { needle in [needle, percentEncoded(needle), slashEscaped(needle)] }
+        var distinct: [[UInt8]] = []
+        for needle in spelled where needle.count >= 4 && !distinct.contains(needle) {
+            distinct.append(needle)
+        }
+        return distinct
+    }
+
+    /// `body` with every needle and every quoted canonical request replaced.
+    static func redact(_ body: [UInt8], needles: [[UInt8]]) -> [UInt8] {
+        var out = body
+        for name in elements {
+            out = replacing(between: Array("<\(name)>".utf8), and: Array("</\(name)>".utf8), in: out)
+        }
+        out = cuttingCanonicalString(out)
+        for needle in needles { out = replacing(needle, in: out) }
+        return out
+    }
+
+    private static func replacing(_ needle: [UInt8], in body: [UInt8]) -> [UInt8] {
+        guard var found = index(of: needle, in: body, from: 0) else { return body }
+        var (out, start): ([UInt8], Int) = ([], 0)
+        while true {
+            out += body[start..<found]
+            out += mark
+            start = found + needle.count
+            guard let next = index(of: needle, in: body, from: start) else { break }
+            found = next
+        }
+        return out + body[start...]
+    }
+
+    private static func replacing(between open: [UInt8], and close: [UInt8], in body: [UInt8]) -> [UInt8] {
+        var (out, start): ([UInt8], Int) = ([], 0)
+        while let found = index(of: open, in: body, from: start) {
+            let inner = found + open.count
+            out += body[start..<inner]
+            out += mark
+            // An element that is never closed is taken out to the end.
+            start = index(of: close, in: body, from: inner) ?? body.count
+        }
+        return out + body[start...]
+    }
+
+    /// Other services quote the canonical request inside their message: it goes from its opening words to the
+    /// end of the text.
+    private static func cuttingCanonicalString(_ body: [UInt8]) -> [UInt8] {
+        guard let found = index(of: quoted, in: body, from: 0) else { return body }
+        var end = found
+        while end < body.count, body[end] != 0x22, body[end] != 0x3C {
+            end += body[end] == 0x5C ? 2 : 1
+        }
+        return Array(body[..<found]) + mark + Array(body[min(end, body.count)...])
+    }
+
+    private static func index(of needle: [UInt8], in body: [UInt8], from start: Int) -> Int? {
+        guard let first = needle.first, start >= 0, body.count - start >= needle.count else { return nil }
+        var at = start
+        while at <= body.count - needle.count {
+            if body[at] == first, body[at..<(at + needle.count)].elementsEqual(needle) { return at }
+            at += 1
+        }
+        return nil
+    }
+
+    private static func percentEncoded(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { byte -> [UInt8] in
+            if byte.isAlphanumeric || "-._~".utf8.contains(byte) { return [byte] }
+            return [0x25]
+                + Array(String([byte].lowercaseHex.map { Character(Unicode.Scalar($0)) }).uppercased().utf8)
+        }
+    }
+
+    private static func slashEscaped(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { $0 == 0x2F ? [0x5C, 0x2F] : [$0] }
+    }
+}

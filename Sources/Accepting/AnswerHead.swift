@@ -11,8 +11,8 @@ enum AnswerFraming: Hashable {
     case close
 }
 
-/// The head of an answer, as bytes. Framing and connection fields of `fields` are replaced; a field whose name or
-/// value could break the head is left out. No `date` and no `server` field is added.
+/// The head of an answer, as bytes. Framing and connection fields of `fields` are replaced; a field whose
+/// name or value could break the head is left out. No `date` and no `server` field is added.
 func writeAnswerHead(
     status: Int, fields: [HeaderField], framing: AnswerFraming, closes: Bool, into buffer: inout ByteBuffer
 ) {
@@ -40,7 +40,8 @@ func answerFraming(status: Int, method: String, length: Int?, isModern: Bool) ->
 }
 
 private let framingFields: Set<String> = [
-    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
+    "upgrade",
 ]
 
 /// Replies come from an upstream that is not trusted either: nothing in them may end a line early.

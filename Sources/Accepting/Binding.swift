@@ -106,7 +106,8 @@ private func failure(_ call: String, at place: String, closing descriptor: CInt)
     return reason == EADDRINUSE ? .inUse(place) : .system(call: call, errno: reason)
 }
 
-/// The kernel's word on the other end of `channel`; nil when it has none, and the connection must not be served.
+/// The kernel's word on the other end of `channel`; nil when it has none, and the connection must not be
+/// served.
 func peerOf(_ channel: any Channel) -> Peer? {
     if let local = endpoint(of: channel.localAddress), let remote = endpoint(of: channel.remoteAddress) {
         return .tcp(local: local, remote: remote)

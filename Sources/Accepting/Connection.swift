@@ -3,8 +3,8 @@ import Vocabulary
 
 /// One connection: bytes in, exchanges one after the other, bytes out. Lives on the loop.
 ///
-/// Reading is on demand. While an exchange is undecided at most ``Limits/heldBytesMax`` bytes and one read are kept,
-/// enough to see the client go away.
+/// Reading is on demand. While an exchange is undecided at most ``Limits/heldBytesMax`` bytes and one read
+/// are kept, enough to see the client go away.
 final class Connection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -30,6 +30,8 @@ final class Connection: ChannelInboundHandler {
     private var isReading = false
     private var isAdvancing = false
     private var bodyBytesInWindow = 0
+    /// What the current exchange's body counts towards the listener's limit.
+    private var chargedBytes = 0
     private var writtenBytes = 0
     private var sentBytesSeen = 0
     private(set) var isDraining = false
@@ -95,6 +97,7 @@ final class Connection: ChannelInboundHandler {
         phase = .closed
         watch.stop()
         door.leave(self)
+        discharge()
         context = nil
         unread = ByteBuffer()
         if case .serving(let exchange) = last { exchange.connectionIsGone() }
@@ -103,8 +106,8 @@ final class Connection: ChannelInboundHandler {
 
 // The walk through the bytes.
 extension Connection {
-    /// Goes on until bytes, a decision or room for output are missing. Never re-entered: many small requests that are
-    /// answered at once must not nest.
+    /// Goes on until bytes, a decision or room for output are missing. Never re-entered: many small requests
+    /// that are answered at once must not nest.
     private func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
@@ -141,7 +144,8 @@ extension Connection {
                 return true
             // The end of a request whose answer went out before.
             case .end: return true
-            // INVARIANT: an answer before the body is complete closes the connection, so no body is left over here.
+            // INVARIANT: an answer before the body is complete closes the connection, so no body is left over
+            // here.
             case .body: preconditionFailure()
             case .starved:
                 if !reader.isBetweenRequests, watch.kind == .idle { setWatch(.head) }
@@ -158,7 +162,8 @@ extension Connection {
         guard let peer else { return cut() }
         watch.clear()
         let exchange = Exchange(
-            number: door.nextNumber(), received: received, tag: door.tag, peer: peer, loop: loop, connection: self)
+            number: door.nextNumber(), received: received, tag: door.tag, peer: peer, loop: loop,
+            connection: self)
         phase = .serving(exchange)
         door.handler.serve(exchange)
     }
@@ -172,7 +177,8 @@ extension Connection {
             case .end:
                 watch.clear()
                 exchange.bodyEnded()
-            // INVARIANT: the reader gives a head only after `end`, and `end` leaves the exchange wanting no body.
+            // INVARIANT: the reader gives a head only after `end`, and `end` leaves the exchange wanting no
+            // body.
             case .head: preconditionFailure()
             case .starved:
                 read()
@@ -226,11 +232,25 @@ extension Connection {
         advance()
     }
 
+    /// Counts bytes of the body; false when they are too many for the listener. They count until the answer
+    /// is complete: the owner holds the body that long.
+    func charge(_ byteCount: Int) -> Bool {
+        guard door.charge(byteCount) else { return false }
+        chargedBytes += byteCount
+        return true
+    }
+
+    private func discharge() {
+        door.discharge(chargedBytes)
+        chargedBytes = 0
+    }
+
     func answerIsStreaming() { setWatch(.write) }
 
     /// The answer is complete: the next request, or the end.
     func answered(closes: Bool) {
         if case .closed = phase { return }
+        discharge()
         if closes {
             shut()
         } else {
@@ -252,8 +272,8 @@ extension Connection {
         if case .betweenRequests = phase, reader.isBetweenRequests { cut() }
     }
 
-    /// Ends the output once all is written, then waits for the client's end: closing at once with bytes unread would
-    /// reset the connection, and the client would lose the answer.
+    /// Ends the output once all is written, then waits for the client's end: closing at once with bytes
+    /// unread would reset the connection, and the client would lose the answer.
     private func shut() {
         phase = .lingering
         unread = ByteBuffer()
@@ -287,6 +307,8 @@ extension Connection {
 
     private func timeIsUp(_ kind: Watch.Kind) {
         switch kind {
+        // A client that has sent nothing has asked nothing.
+        case .head where reader.isBetweenRequests: cut()
         case .head: refuse(.tooSlow("the head took longer than \(limits.headTime)"))
         case .linger: cut()
         case .idle, .write:

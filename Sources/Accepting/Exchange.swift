@@ -3,26 +3,30 @@ import Vocabulary
 
 /// What a listener serves: the corridor, the control plane. Called on the loop only.
 package protocol ExchangeHandler: Sendable {
-    /// A head has arrived that may be read on. The handler keeps the exchange and answers it once, now or later.
+    /// A head has arrived that may be read on. The handler keeps the exchange and answers it once, now or
+    /// later.
     func serve(_ exchange: Exchange)
 
-    /// A request that could not be read; the answer it gets, and the place to record it. The connection closes when
-    /// `fault.closes`.
+    /// A request that could not be read; the answer it gets, and the place to record it. The connection
+    /// closes when `fault.closes`.
     func refused(_ fault: RequestFault, at tag: ListenerTag, from peer: Peer) -> Reply
 }
 
 extension ExchangeHandler {
     /// Says what is at fault in plain text.
-    package func refused(_ fault: RequestFault, at tag: ListenerTag, from peer: Peer) -> Reply { Reply(plain: fault) }
+    package func refused(_ fault: RequestFault, at tag: ListenerTag, from peer: Peer) -> Reply {
+        Reply(plain: fault)
+    }
 }
 
 /// One request's life: its head, its body when asked for, and its one answer.
 ///
-/// Confined to its loop: every method is called there, every callback comes there. Until ``readBody(limit:then:)`` the
-/// body waits in the network. Requests of one connection come one after the other, in order, each after the answer
-/// to the one before. Once the client is gone all methods do nothing.
+/// Confined to its loop: every method is called there, every callback comes there. Until
+/// ``readBody(limit:then:)`` the body waits in the network. Requests of one connection come one after the
+/// other, in order, each after the answer to the one before. Once the client is gone all methods do nothing.
 package final class Exchange: @unchecked Sendable {
-    // INVARIANT: @unchecked is sound because all mutable state is touched on the loop only; each entry checks that.
+    // INVARIANT: @unchecked is sound because all mutable state is touched on the loop only; each entry checks
+    // that.
 
     /// Counts the exchanges of the process, from 1.
     package let number: UInt64
@@ -55,7 +59,10 @@ package final class Exchange: @unchecked Sendable {
     private var writable: (() -> Void)?
     private var hasContinued = false
 
-    init(number: UInt64, received: ReceivedHead, tag: ListenerTag, peer: Peer, loop: Loop, connection: Connection) {
+    init(
+        number: UInt64, received: ReceivedHead, tag: ListenerTag, peer: Peer, loop: Loop,
+        connection: Connection
+    ) {
         self.number = number
         self.received = received
         self.head = received.head
@@ -67,8 +74,8 @@ package final class Exchange: @unchecked Sendable {
         self.bodyStage = received.framing == .none ? .complete : .unread
     }
 
-    /// Calls `body` once when the client goes away, or is cut off, before the answer is complete: nothing may be sent
-    /// for it any more. At once if that has happened already.
+    /// Calls `body` once when the client goes away, or is cut off, before the answer is complete: nothing may
+    /// be sent for it any more. At once if that has happened already.
     package func whenGone(_ body: @escaping () -> Void) {
         checkLoop()
         if case .done = answerStage { return }
@@ -82,11 +89,12 @@ package final class Exchange: @unchecked Sendable {
         return connection == nil
     }
 
-    /// Reads the whole body, at most `limit` bytes, and hands it over once; an empty one at once when there is none.
+    /// Reads the whole body, at most `limit` bytes, and hands it over once; an empty one at once when there
+    /// is none.
     ///
-    /// A client that waits for `100 Continue` is told so now. A fault (too large, too slow, ill-framed) is the owner's
-    /// to answer with ``answer(status:fields:body:)``; the connection then closes. When the client goes away instead,
-    /// ``whenGone(_:)`` says so and `then` is not called.
+    /// A client that waits for `100 Continue` is told so now. A fault (too large, too slow, ill-framed) is
+    /// the owner's to answer with ``answer(status:fields:body:)``; the connection then closes. When the
+    /// client goes away instead, ``whenGone(_:)`` says so and `then` is not called.
     package func readBody(limit: Int, then: @escaping (Result<[UInt8], RequestFault>) -> Void) {
         checkLoop()
         guard let connection, case .pending = answerStage else { return }
@@ -102,8 +110,8 @@ package final class Exchange: @unchecked Sendable {
         connection.bodyIsWanted()
     }
 
-    /// Answers with the whole of `body`. Before the body was read this is also the final status that a client waiting
-    /// for `100 Continue` gets instead of it, and the connection closes.
+    /// Answers with the whole of `body`. Before the body was read this is also the final status that a client
+    /// waiting for `100 Continue` gets instead of it, and the connection closes.
     package func answer(status: Int, fields: [HeaderField], body: [UInt8]) {
         checkLoop()
         guard let connection, let framing = begin(status: status, length: body.count) else { return }
@@ -115,7 +123,8 @@ package final class Exchange: @unchecked Sendable {
         finish()
     }
 
-    /// Begins an answer that ``write(_:)`` and ``end()`` complete. `contentLength` nil: not known, so it is chunked.
+    /// Begins an answer that ``write(_:)`` and ``end()`` complete. `contentLength` nil: not known, so it is
+    /// chunked.
     package func beginAnswer(status: Int, fields: [HeaderField], contentLength: Int?) {
         checkLoop()
         guard let connection, let framing = begin(status: status, length: contentLength) else { return }
@@ -148,7 +157,8 @@ package final class Exchange: @unchecked Sendable {
         }
     }
 
-    /// Completes the answer. With fewer bytes than announced the connection is cut, so that the client can tell.
+    /// Completes the answer. With fewer bytes than announced the connection is cut, so that the client can
+    /// tell.
     package func end() {
         checkLoop()
         guard let connection else { return }
@@ -161,7 +171,8 @@ package final class Exchange: @unchecked Sendable {
         finish()
     }
 
-    /// Cuts the connection, so that the client sees an answer that is not whole. ``whenGone(_:)`` is not called.
+    /// Cuts the connection, so that the client sees an answer that is not whole. ``whenGone(_:)`` is not
+    /// called.
     package func abort() {
         checkLoop()
         guard let connection else { return }
@@ -170,7 +181,8 @@ package final class Exchange: @unchecked Sendable {
         connection.cut()
     }
 
-    /// Whether the client keeps up: false from ``Limits/unsentBytesHigh`` unsent bytes on, and when it is gone.
+    /// Whether the client keeps up: false from ``Limits/unsentBytesHigh`` unsent bytes on, and when it is
+    /// gone.
     package var isWritable: Bool { connection?.isWritable ?? false }
 
     /// Calls `body` once as soon as ``isWritable``, perhaps at once; never when the client goes away before.
@@ -187,7 +199,6 @@ extension Exchange {
     /// Bytes that have arrived and that nobody has asked for.
     var heldByteCount: Int { connection?.heldByteCount ?? 0 }
 
-
     /// Whether body bytes are to be taken from the network now.
     var wantsBody: Bool {
         if case .reading = bodyStage { true } else { false }
@@ -195,7 +206,10 @@ extension Exchange {
 
     func bodyArrived(_ piece: ByteBuffer) {
         guard case .reading(let limit, _) = bodyStage else { return }
-        guard piece.readableBytes <= limit - collected.count else { return bodyFailed(.bodyTooLarge(limit: limit)) }
+        guard piece.readableBytes <= limit - collected.count else {
+            return bodyFailed(.bodyTooLarge(limit: limit))
+        }
+        guard connection?.charge(piece.readableBytes) ?? false else { return bodyFailed(.tooManyBodies) }
         collected += piece.readableBytesView
     }
 
@@ -239,7 +253,8 @@ extension Exchange {
         return !received.keepsAlive || (connection?.isDraining ?? true)
     }
 
-    /// The framing of an answer that may begin; nil, with the connection cut, for a second one or an impossible status.
+    /// The framing of an answer that may begin; nil, with the connection cut, for a second one or an
+    /// impossible status.
     private func begin(status: Int, length: Int?) -> AnswerFraming? {
         guard case .pending = answerStage, (200...599).contains(status), (length ?? 0) >= 0 else {
             abort()

@@ -2,10 +2,10 @@ import Vocabulary
 
 /// What is at fault in a request's head, or nil when it may be read on.
 ///
-/// One pure function for the listener and for `debug recognize`. `fields` are the raw parts of each line, split at its
-/// first colon: values may still carry blanks at their ends. `version` is the text of the request line: `HTTP/1.1`.
-/// The form of THREATS section 1; framing is judged first, so that a fault that does not close is of a request whose
-/// end is known.
+/// One pure function for the listener and for `debug recognize`. `fields` are the raw parts of each line,
+/// split at its first colon: values may still carry blanks at their ends. `version` is the text of the
+/// request line: `HTTP/1.1`. The form of THREATS section 1; framing is judged first, so that a fault that
+/// does not close is of a request whose end is known.
 package func headFault(
     method: String, target: String, fields: [(name: String, value: String)], version: String,
     limits: Limits = Limits()
@@ -22,7 +22,8 @@ package func headFault(
         ?? expectFault(fields)
 }
 
-/// The head that `headFault` found nothing wrong with: values without blanks at their ends, names in lower case.
+/// The head that `headFault` found nothing wrong with: values without blanks at their ends, names in lower
+/// case.
 package func makeRequestHead(
     method: String, target: String, fields: [(name: String, value: String)]
 ) -> RequestHead {
@@ -44,12 +45,15 @@ package enum BodyFraming: Hashable, Sendable {
 func bodyFraming(_ fields: [HeaderField]) -> BodyFraming {
     for field in fields {
         if field.name == "transfer-encoding" { return .chunked }
-        if field.name == "content-length", let length = Int(field.value), length > 0 { return .length(length) }
+        if field.name == "content-length", let length = Int(field.value), length > 0 {
+            return .length(length)
+        }
     }
     return .none
 }
 
-/// Fields that HTTP defines as lists and that decide nothing here: the only ones that may come more than once.
+/// Fields that HTTP defines as lists and that decide nothing here: the only ones that may come more than
+/// once.
 private let repeatable: Set<String> = [
     "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "connection", "cookie",
     "forwarded", "keep-alive", "pragma", "te", "trailer", "upgrade", "via", "warning", "x-forwarded-for",
@@ -86,7 +90,8 @@ private func duplicateFault(_ fields: [(name: String, value: String)]) -> Reques
     return nil
 }
 
-/// `Content-Length` and `Transfer-Encoding`: one of them at most, once, in its one spelling (RFC 9112, section 6).
+/// `Content-Length` and `Transfer-Encoding`: one of them at most, once, in its one spelling (RFC 9112,
+/// section 6).
 private func framingFault(_ fields: [(name: String, value: String)], version: String) -> RequestFault? {
     let encoding = value(of: "transfer-encoding", in: fields)
     let length = value(of: "content-length", in: fields)
@@ -127,7 +132,8 @@ private func isAuthority(_ text: String) -> Bool {
     var rest: ArraySlice<UInt8>
     if bytes.first == UInt8(ascii: "[") {
         guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > 1,
-            bytes[1..<end].allSatisfy({ isHexDigit($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") })
+            bytes[1..<end].allSatisfy({ isHexDigit($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
+            )
         else { return false }
         rest = bytes[(end + 1)...]
     } else {
@@ -152,10 +158,12 @@ private func targetFault(_ target: String, limits: Limits) -> RequestFault? {
     let bytes = Array(target.utf8)
     guard bytes.count <= limits.targetBytesMax else {
         return RequestFault(
-            status: 414, code: "RequestURITooLong", message: "the target is longer than \(limits.targetBytesMax) bytes",
+            status: 414, code: "RequestURITooLong",
+            message: "the target is longer than \(limits.targetBytesMax) bytes",
             closes: true)
     }
-    // `*`, `host:port` and `http://host/` all fail here: only the origin form says which host was meant just once.
+    // `*`, `host:port` and `http://host/` all fail here: only the origin form says which host was meant just
+    // once.
     guard bytes.first == UInt8(ascii: "/") else { return .bad("the target does not begin with `/`") }
     guard !bytes.starts(with: "//".utf8) else { return .bad("the target begins with `//`") }
     guard bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {

@@ -14,6 +14,8 @@ package struct Limits: Hashable, Sendable {
     package var trailerBytesMax = 4_096
     /// Bytes kept for a connection while its request is undecided: the unread body and pipelined requests.
     package var heldBytesMax = 65_536
+    /// Bodies of one listener's open exchanges, together, bytes; one that would pass it is answered 503.
+    package var bodyBytesOfListenerMax = 268_435_456
     /// Connections of one listener at a time; the next one is answered 503 and closed.
     package var connectionCountMax = 256
     /// From the first byte of a head (on a new connection: from its opening) to the last.

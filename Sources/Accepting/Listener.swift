@@ -68,7 +68,8 @@ package final class Listener: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(
-                .writeBufferWaterMark, value: .init(low: limits.unsentBytesLow, high: limits.unsentBytesHigh))
+                .writeBufferWaterMark, value: .init(low: limits.unsentBytesLow, high: limits.unsentBytesHigh)
+            )
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
@@ -96,7 +97,9 @@ package final class Listener: Sendable {
     /// Takes no further connection; idle ones end now, busy ones after their answer. From any thread.
     package func close() {
         // A successor may already have put its own socket there.
-        if case .socket(let path, _, _) = address, file != nil, FileIdentity(path: path) == file { unlink(path) }
+        if case .socket(let path, _, _) = address, file != nil, FileIdentity(path: path) == file {
+            unlink(path)
+        }
         channel.close(promise: nil)
         loop.execute { self.door.drain() }
     }
@@ -107,13 +110,17 @@ package final class Listener: Sendable {
 
 /// What the connections of one listener share. Confined to the loop.
 final class Door: @unchecked Sendable {
-    // INVARIANT: @unchecked is sound because only connections, which live on the loop, touch the mutable state.
+    // INVARIANT: @unchecked is sound because only connections, which live on the loop, touch the mutable
+    // state.
     enum Entrance { case welcome, full, flooded }
 
     let tag: ListenerTag
     let limits: Limits
     let handler: any ExchangeHandler
     private var inside: [ObjectIdentifier: Connection] = [:]
+    /// Those inside that were only let in to be told that there is no room.
+    private var surplus: Set<ObjectIdentifier> = []
+    private var bodyBytes = 0
     private var isClosed = false
 
     init(tag: ListenerTag, limits: Limits, handler: any ExchangeHandler) {
@@ -126,12 +133,26 @@ final class Door: @unchecked Sendable {
 
     /// Beyond the limit some are let in to be told so; in a flood they are cut without a word.
     func enter(_ connection: Connection) -> Entrance {
-        guard !isClosed, inside.count < limits.connectionCountMax + 32 else { return .flooded }
+        guard !isClosed, surplus.count < 32 else { return .flooded }
         inside[ObjectIdentifier(connection)] = connection
-        return inside.count <= limits.connectionCountMax ? .welcome : .full
+        guard inside.count - surplus.count > limits.connectionCountMax else { return .welcome }
+        surplus.insert(ObjectIdentifier(connection))
+        return .full
     }
 
-    func leave(_ connection: Connection) { inside[ObjectIdentifier(connection)] = nil }
+    func leave(_ connection: Connection) {
+        inside[ObjectIdentifier(connection)] = nil
+        surplus.remove(ObjectIdentifier(connection))
+    }
+
+    /// Counts body bytes in, unless they are too many.
+    func charge(_ byteCount: Int) -> Bool {
+        guard byteCount <= limits.bodyBytesOfListenerMax - bodyBytes else { return false }
+        bodyBytes += byteCount
+        return true
+    }
+
+    func discharge(_ byteCount: Int) { bodyBytes -= byteCount }
 
     func drain() {
         isClosed = true

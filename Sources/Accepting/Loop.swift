@@ -19,7 +19,8 @@ package final class Loop: Sendable {
         self.eventLoop = eventLoop
     }
 
-    /// Runs `body` on the loop, soon, in the order of the calls. From any thread; dropped once the loop has stopped.
+    /// Runs `body` on the loop, soon, in the order of the calls. From any thread; dropped once the loop has
+    /// stopped.
     package func execute(_ body: @escaping @Sendable () -> Void) { eventLoop.execute(body) }
 
     /// Runs `body` on the loop once `delay` has passed, unless the timer is cancelled before.

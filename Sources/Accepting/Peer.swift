@@ -29,9 +29,9 @@ package enum Peer: Hashable, Sendable {
 
 /// The uid of the process at the other end of a loopback connection, from the kernel's socket tables.
 ///
-/// `tables` are the contents of `/proc/net/tcp` and `/proc/net/tcp6`. The peer's own socket is the one whose local
-/// end is our remote end and whose remote end is our local end. nil when none or more than one such row is there, or
-/// the row is of a socket that has no owner any more (TIME_WAIT).
+/// `tables` are the contents of `/proc/net/tcp` and `/proc/net/tcp6`. The peer's own socket is the one whose
+/// local end is our remote end and whose remote end is our local end. nil when none or more than one such row
+/// is there, or the row is of a socket that has no owner any more (TIME_WAIT).
 package func uidOfLoopbackPeer(local: Endpoint, remote: Endpoint, tables: [[UInt8]]) -> UInt32? {
     var uids: [UInt32] = []
     for table in tables {
@@ -39,7 +39,8 @@ package func uidOfLoopbackPeer(local: Endpoint, remote: Endpoint, tables: [[UInt
             let words = line.split(separator: UInt8(ascii: " "))
             // sl local remote st tx:rx tr:tm retrnsmt uid
             guard words.count > 7, endpoint(words[1]) == plain(remote), endpoint(words[2]) == plain(local),
-                !words[3].elementsEqual("06".utf8), let uid = UInt32(String(decoding: words[7], as: UTF8.self))
+                !words[3].elementsEqual("06".utf8),
+                let uid = UInt32(String(decoding: words[7], as: UTF8.self))
             else { continue }
             uids.append(uid)
         }
@@ -56,7 +57,9 @@ private func endpoint(_ word: ArraySlice<UInt8>) -> Endpoint? {
     var address: [UInt8] = []
     var digits = parts[0]
     while !digits.isEmpty {
-        guard let quad = UInt32(String(decoding: digits.prefix(8), as: UTF8.self), radix: 16) else { return nil }
+        guard let quad = UInt32(String(decoding: digits.prefix(8), as: UTF8.self), radix: 16) else {
+            return nil
+        }
         withUnsafeBytes(of: quad) { address += $0 }
         digits = digits.dropFirst(8)
     }

@@ -44,7 +44,12 @@ package struct RequestFault: Error, Hashable, Sendable {
     }
 
     static let tooManyConnections = RequestFault(
-        status: 503, code: "TooManyConnections", message: "too many open connections: close some and try again",
+        status: 503, code: "TooManyConnections",
+        message: "too many open connections: close some and try again",
+        closes: true)
+
+    static let tooManyBodies = RequestFault(
+        status: 503, code: "ServiceUnavailable", message: "too many bodies are held at once: try again",
         closes: true)
 
     /// The same fault, closing the connection.

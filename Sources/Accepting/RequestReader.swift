@@ -13,11 +13,12 @@ struct ReceivedHead: Hashable, Sendable {
     let expectsContinue: Bool
 }
 
-/// Reads the requests of one connection, strictly, from the bytes themselves: one parser, so that nothing can be read in two ways.
+/// Reads the requests of one connection, strictly, from the bytes themselves: one parser, so that nothing can
+/// be read in two ways.
 ///
-/// A value without I/O: the connection hands it the unread bytes and asks for the next step. What is accepted is a
-/// subset of what NIO's own decoder accepts, with the same meaning (the tests compare them); what that decoder lets
-/// through or hides is refused (THREATS, section 1). Trailers are checked, counted and dropped.
+/// A value without I/O: the connection hands it the unread bytes and asks for the next step. What is accepted
+/// is a subset of what NIO's own decoder accepts, with the same meaning (the tests compare them); what that
+/// decoder lets through or hides is refused (THREATS, section 1). Trailers are checked, counted and dropped.
 struct RequestReader {
     enum Step {
         /// More bytes are needed.
@@ -61,7 +62,9 @@ struct RequestReader {
                 stage = piece.readableBytes == left ? .end : .body(left: left - piece.readableBytes)
                 return .body(piece)
             case .chunkSize:
-                guard let line = try readLine(&bytes, limit: limits.chunkLineBytesMax, of: "a chunk size line") else {
+                guard
+                    let line = try readLine(&bytes, limit: limits.chunkLineBytesMax, of: "a chunk size line")
+                else {
                     return .starved
                 }
                 let size = try chunkSize(line)
@@ -71,13 +74,17 @@ struct RequestReader {
                 stage = piece.readableBytes == left ? .chunkEnd : .chunk(left: left - piece.readableBytes)
                 return .body(piece)
             case .chunkEnd:
-                guard let line = try readLine(&bytes, limit: 0, of: "the end of a chunk") else { return .starved }
+                guard let line = try readLine(&bytes, limit: 0, of: "the end of a chunk") else {
+                    return .starved
+                }
                 // INVARIANT: a line of at most 0 bytes is empty.
                 precondition(line.isEmpty)
                 stage = .chunkSize
             case .trailers(let byteCount):
                 let limit = max(0, limits.trailerBytesMax - byteCount - 2)
-                guard let line = try readLine(&bytes, limit: limit, of: "the trailers") else { return .starved }
+                guard let line = try readLine(&bytes, limit: limit, of: "the trailers") else {
+                    return .starved
+                }
                 guard !line.isEmpty else {
                     stage = .end
                     continue
@@ -122,7 +129,8 @@ struct RequestReader {
             let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
         else { throw .framing("a chunk size is not a plain hexadecimal number") }
         // What is left before the first `;` is nothing.
-        let parts = line.dropFirst(digits.count).split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+        let parts = line.dropFirst(digits.count).split(
+            separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
         guard parts[0].isEmpty, parts.dropFirst().allSatisfy(isChunkExtension) else {
             throw .framing("a chunk size is followed by something else than an extension")
         }
@@ -131,7 +139,9 @@ struct RequestReader {
 
     private func checkTrailer(_ line: [UInt8]) throws(RequestFault) {
         let name = line.prefix { $0 != UInt8(ascii: ":") }
-        guard !name.isEmpty, name.count < line.count, name.allSatisfy(isTokenByte), line.allSatisfy(isFieldByte) else {
+        guard !name.isEmpty, name.count < line.count, name.allSatisfy(isTokenByte),
+            line.allSatisfy(isFieldByte)
+        else {
             throw .framing("a trailer is not a field")
         }
     }
@@ -162,7 +172,8 @@ extension RequestReader {
     }
 }
 
-/// The byte rules of a head: lines end in CR LF, there are no other control bytes but tabs, and the size is bounded.
+/// The byte rules of a head: lines end in CR LF, there are no other control bytes but tabs, and the size is
+/// bounded.
 private struct HeadScan {
     var scanned: Int
     var lineStart: Int
@@ -220,7 +231,8 @@ private struct RequestLine {
         }
         let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard parts.count == 3, !parts[0].isEmpty, !parts[1].isEmpty else {
-            throw .framing("the request line is not a method, a target and a version with one blank between them")
+            throw .framing(
+                "the request line is not a method, a target and a version with one blank between them")
         }
         method = String(decoding: parts[0], as: UTF8.self)
         target = String(decoding: parts[1], as: UTF8.self)
@@ -241,8 +253,12 @@ private func parseHead(_ bytes: ArraySlice<UInt8>, limits: Limits) throws(Reques
     var fields: [(name: String, value: String)] = []
     fields.reserveCapacity(lines.count)
     for line in lines {
-        guard let first = line.first, first != 0x20, first != 0x09 else { throw .framing("a field is folded") }
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { throw .framing("a field has no colon") }
+        guard let first = line.first, first != 0x20, first != 0x09 else {
+            throw .framing("a field is folded")
+        }
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
+            throw .framing("a field has no colon")
+        }
         guard let name = String(validating: line[..<colon], as: UTF8.self),
             let value = String(validating: line[(colon + 1)...], as: UTF8.self)
         else { throw .framing("a field is not UTF-8") }
@@ -253,8 +269,9 @@ private func parseHead(_ bytes: ArraySlice<UInt8>, limits: Limits) throws(Reques
         limits: limits)
     let head = makeRequestHead(method: requestLine.method, target: requestLine.target, fields: fields)
     let framing = bodyFraming(head.fields)
-    // A body that nobody will read stands between this request and the next.
-    if let fault { throw framing == .none ? fault : fault.closing }
+    // A body that nobody will read stands between this request and the next; and after HEAD the client would
+    // take the answer's text for the next answer.
+    if let fault { throw framing == .none && requestLine.method != "HEAD" ? fault : fault.closing }
     let isModern = requestLine.version == "HTTP/1.1"
     return ReceivedHead(
         head: head, framing: framing, isModern: isModern, keepsAlive: isModern && !asksToClose(head),
@@ -300,7 +317,9 @@ package func readRequest(
         case .starved: throw .framing("the request is cut short")
         case .head(let received): head = received.head
         case .body(let piece):
-            guard body.count + piece.readableBytes <= bodyBytesMax else { throw .bodyTooLarge(limit: bodyBytesMax) }
+            guard body.count + piece.readableBytes <= bodyBytesMax else {
+                throw .bodyTooLarge(limit: bodyBytesMax)
+            }
             body += piece.readableBytesView
         case .end:
             guard let head, unread.readableBytes == 0 else { throw .framing("bytes follow the request") }

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// A connection's one deadline. Moving it later costs nothing: the timer that is set looks again when it fires.
+/// A connection's one deadline. Moving it later costs nothing: the timer that is set looks again when it
+/// fires.
 final class Watch {
     /// What is waited for.
     enum Kind: Hashable {

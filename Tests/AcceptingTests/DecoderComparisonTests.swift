@@ -25,7 +25,9 @@ private func decodedByNIO(_ bytes: [UInt8]) -> [InboundRequest]? {
                     method: decoded.method.rawValue, target: decoded.uri,
                     // NIO leaves blanks at a value's end.
                     fields: decoded.headers.map { field in
-                        HeaderField(field.name, String(field.value.reversed().drop { $0 == " " || $0 == "\t" }.reversed()))
+                        HeaderField(
+                            field.name,
+                            String(field.value.reversed().drop { $0 == " " || $0 == "\t" }.reversed()))
                     })
             case .body(let piece): body += piece.readableBytesView
             case .end:
@@ -55,16 +57,22 @@ struct SeededGenerator: RandomNumberGenerator {
 
 private let seeds = [
     "GET /a?b=c HTTP/1.1\r\nHost: h\r\nX-Amz-Date: 20260101T000000Z\r\n\r\n",
-    "POST / HTTP/1.1\r\nHost: 127.0.0.1:8990\r\nX-Amz-Target: A.B\r\nContent-Length: 12\r\n\r\n{\"a\":\"b\"}   ",
-    "PUT /b/k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nt: v\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: 127.0.0.1:8990\r\nX-Amz-Target: A.B\r\nContent-Length: 12\r\n\r\n"
+        + "{\"a\":\"b\"}   ",
+    "PUT /b/k HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "5;x=y\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nt: v\r\n\r\n",
     "HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    "PUT /k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    "PUT /k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        + "abcGET / HTTP/1.1\r\nHost: h\r\n\r\n",
 ]
 
-private let spice: [[UInt8]] = [
-    "\r", "\n", "\r\n", " ", "\t", ":", ";", ",", "\0", "0", "+", "-", "0x", "Content-Length: 5\r\n", "chunked", "//",
-    "Transfer-Encoding: chunked\r\n", "Host: x\r\n", "HTTP/1.0", "%", "#", "\u{E9}", "GET / HTTP/1.1\r\n", "\r\n\r\n",
-].map { Array($0.utf8) } + [[0xFF], [0x80], [0x7F]]
+private let spice: [[UInt8]] =
+    [
+        "\r", "\n", "\r\n", " ", "\t", ":", ";", ",", "\0", "0", "+", "-", "0x", "Content-Length: 5\r\n",
+        "chunked", "//",
+        "Transfer-Encoding: chunked\r\n", "Host: x\r\n", "HTTP/1.0", "%", "#", "\u{E9}", "GET / HTTP/1.1\r\n",
+        "\r\n\r\n",
+    ].map { Array($0.utf8) } + [[0xFF], [0x80], [0x7F]]
 
 @Suite("Decoder comparison") struct DecoderComparisonTests {
     @Test func `whatever is accepted means the same to NIO's decoder`() {

@@ -23,7 +23,9 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
     }
 }
 
-private func refused(_ claim: String, _ says: String, closes: Bool = false, _ change: (inout HeadCase) -> Void) -> HeadCase {
+private func refused(
+    _ claim: String, _ says: String, closes: Bool = false, _ change: (inout HeadCase) -> Void
+) -> HeadCase {
     var head = HeadCase(claim: claim)
     head.says = says
     head.closes = closes
@@ -31,7 +33,9 @@ private func refused(_ claim: String, _ says: String, closes: Bool = false, _ ch
     return head
 }
 
-private func refusedField(_ claim: String, _ says: String, _ fields: [[String]], status: Int = 400) -> HeadCase {
+private func refusedField(_ claim: String, _ says: String, _ fields: [[String]], status: Int = 400)
+    -> HeadCase
+{
     refused(claim, says, closes: true) {
         $0.fields = fields
         $0.status = status
@@ -51,7 +55,9 @@ private let targets: [HeadCase] = [
     refused("TRACE", "the method") { $0.method = "TRACE" },
     refused("an unknown method", "the method") { $0.method = "PURGE" },
     refused("a method in lower case", "the method") { $0.method = "get" },
-    refused("OPTIONS *", "begin with `/`") { $0.method = "OPTIONS"; $0.target = "*" },
+    refused("OPTIONS *", "begin with `/`") {
+        $0.method = "OPTIONS"; $0.target = "*"
+    },
     refused("a fragment", "fragment") { $0.target = "/a#b" },
     refused("a fragment in the query", "fragment") { $0.target = "/a?b#c" },
     refused("a backslash", "backslash") { $0.target = "/a\\b" },
@@ -77,9 +83,13 @@ private let targets: [HeadCase] = [
 private let hosts: [HeadCase] = [
     refused("no host", "no host") { $0.host = nil },
     refused("an empty host", "no host") { $0.host = "" },
-    refused("no host on HTTP/1.0", "no host") { $0.host = nil; $0.version = "HTTP/1.0" },
+    refused("no host on HTTP/1.0", "no host") {
+        $0.host = nil; $0.version = "HTTP/1.0"
+    },
     refused("two hosts", "`host` is there twice", closes: true) { $0.fields = [["host", "evil.example"]] },
-    refused("two equal hosts", "`host` is there twice", closes: true) { $0.fields = [["HOST", "127.0.0.1:8990"]] },
+    refused("two equal hosts", "`host` is there twice", closes: true) {
+        $0.fields = [["HOST", "127.0.0.1:8990"]]
+    },
     refused("a host with a user", "not a host name") { $0.host = "a@evil.example" },
     refused("a host with a path", "not a host name") { $0.host = "h/x" },
     refused("a list of hosts", "not a host name") { $0.host = "a, b" },
@@ -98,8 +108,11 @@ private let hosts: [HeadCase] = [
 ]
 
 private let framing: [HeadCase] = [
-    refusedField("both lengths", "both there", [["Content-Length", "5"], ["Transfer-Encoding", "chunked"]]),
-    refusedField("two lengths", "`content-length` is there twice", [["Content-Length", "5"], ["Content-Length", "6"]]),
+    refusedField(
+        "both lengths", "both there", [["Content-Length", "5"], ["Transfer-Encoding", "chunked"]]),
+    refusedField(
+        "two lengths", "`content-length` is there twice",
+        [["Content-Length", "5"], ["Content-Length", "6"]]),
     refusedField("two equal lengths", "there twice", [["Content-Length", "5"], ["content-length", "5"]]),
     refusedField("a signed length", "plain decimal", [["Content-Length", "+5"]]),
     refusedField("a negative length", "plain decimal", [["Content-Length", "-5"]]),
@@ -113,7 +126,9 @@ private let framing: [HeadCase] = [
     refusedField("digits of another script", "plain decimal", [["Content-Length", "\u{0665}"]]),
     refusedField("gzip before chunked", "exactly `chunked`", [["Transfer-Encoding", "gzip, chunked"]]),
     refusedField("chunked twice", "exactly `chunked`", [["Transfer-Encoding", "chunked, chunked"]]),
-    refusedField("two transfer encodings", "there twice", [["Transfer-Encoding", "chunked"], ["Transfer-Encoding", "x"]]),
+    refusedField(
+        "two transfer encodings", "there twice",
+        [["Transfer-Encoding", "chunked"], ["Transfer-Encoding", "x"]]),
     refusedField("xchunked", "exactly `chunked`", [["Transfer-Encoding", "xchunked"]]),
     refusedField("identity", "exactly `chunked`", [["Transfer-Encoding", "identity"]]),
     refusedField("an empty transfer encoding", "exactly `chunked`", [["Transfer-Encoding", ""]]),
@@ -139,7 +154,9 @@ private let singletons = [
 ]
 
 private let fields: [HeadCase] =
-    singletons.map { refusedField("two of \($0)", "is there twice", [[$0, "100-continue"], [$0, "100-continue"]]) } + [
+    singletons.map {
+        refusedField("two of \($0)", "is there twice", [[$0, "100-continue"], [$0, "100-continue"]])
+    } + [
         refusedField("an empty name", "a field name", [["", "x"]]),
         refusedField("a blank before the colon", "a field name", [["Content-Length ", "5"]]),
         refusedField("a folded line", "a field name", [[" folded", "x"]]),
@@ -158,16 +175,21 @@ private let fields: [HeadCase] =
         accepted("128 fields") { $0.fields = (0..<127).map { ["f\($0)", ""] } },
         accepted("a field of 16384 bytes") { $0.fields = [["a", value(of: 16_382)]] },
         accepted("100-continue in capitals") { $0.fields = [["Expect", "100-Continue"]] },
-        accepted("lists that come in parts") { $0.fields = [["Accept", "a"], ["accept", "b"], ["Via", "c"], ["via", "d"]] },
+        accepted("lists that come in parts") {
+            $0.fields = [["Accept", "a"], ["accept", "b"], ["Via", "c"], ["via", "d"]]
+        },
         accepted("a value of UTF-8 and tabs") { $0.fields = [["x-amz-meta-name", "\u{E9}\t\u{1F600}"]] },
     ]
 
 private func value(of count: Int) -> String { String(repeating: "v", count: count) }
 
 @Suite("Head faults") struct HeadFaultTests {
-    @Test("every form of a head is refused or accepted as THREATS section 1 says", arguments: targets + hosts + framing + fields)
+    @Test(
+        "every form of a head is refused or accepted as THREATS section 1 says",
+        arguments: targets + hosts + framing + fields)
     func form(_ head: HeadCase) {
-        let fault = headFault(method: head.method, target: head.target, fields: head.rawFields, version: head.version)
+        let fault = headFault(
+            method: head.method, target: head.target, fields: head.rawFields, version: head.version)
         guard let says = head.says else {
             #expect(fault == nil)
             return
@@ -179,13 +201,15 @@ private func value(of count: Int) -> String { String(repeating: "v", count: coun
 
     @Test func `a message shows no control byte and nothing long of what the client sent`() {
         let name = String(repeating: "n", count: 20_000)
-        let fault = headFault(method: "GET", target: "/", fields: [("Host", "h"), (name, "v")], version: "HTTP/1.1")
+        let fault = headFault(
+            method: "GET", target: "/", fields: [("Host", "h"), (name, "v")], version: "HTTP/1.1")
         #expect((fault?.message.count ?? 999) < 150)
     }
 
     @Test func `a head loses the blanks at the ends of its values and nothing else`() {
         let head = makeRequestHead(
-            method: "GET", target: "/a?b", fields: [("Host", " \th "), ("X-Amz-Meta", "  a  b\t"), ("Empty", " \t ")])
+            method: "GET", target: "/a?b",
+            fields: [("Host", " \th "), ("X-Amz-Meta", "  a  b\t"), ("Empty", " \t ")])
         #expect(head.fields.map(\.name) == ["host", "x-amz-meta", "empty"])
         #expect(head.fields.map(\.value) == ["h", "a  b", ""])
         #expect(head.target == "/a?b")

@@ -18,7 +18,8 @@ struct TestHandler: ExchangeHandler {
         exchange.readBody(limit: 1 << 20) { result in
             switch result {
             case .success(let body):
-                exchange.answer(status: 200, fields: [], body: Array(exchange.head.target.utf8) + [0x20] + body)
+                exchange.answer(
+                    status: 200, fields: [], body: Array(exchange.head.target.utf8) + [0x20] + body)
             case .failure(let fault):
                 let reply = Reply(plain: fault)
                 exchange.answer(status: reply.status, fields: reply.fields, body: reply.body)
@@ -36,8 +37,21 @@ final class TestDoor {
     init(_ handler: TestHandler = .echo, limits: Limits = Limits()) throws {
         listener = try Listener.open(
             .loopback(host: "127.0.0.1", port: 0), tag: .control, limits: limits, on: loop, serving: handler)
-        guard case .loopback(_, let port) = listener.address else { throw TestSocket.Failed(call: "address", reason: 0) }
+        guard case .loopback(_, let port) = listener.address else {
+            throw TestSocket.Failed(call: "address", reason: 0)
+        }
         self.port = port
+    }
+
+    /// Whether `count` connections are left, after 5 s at most.
+    func waitForConnections(_ count: Int) -> Bool {
+        for _ in 0..<500 {
+            let found = Awaited<Int>()
+            loop.execute { [listener] in found.set(listener.connectionCount) }
+            if found.wait() == count { return true }
+            usleep(10_000)
+        }
+        return false
     }
 
     deinit {
@@ -66,11 +80,21 @@ final class Awaited<Value: Sendable>: Sendable {
 
 private let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-/// A new folder in the temporary folder.
-func temporaryFolder() throws -> String {
-    var template = Array("/tmp/accepting-XXXXXX".utf8CString)
-    guard let path = mkdtemp(&template) else { throw TestSocket.Failed(call: "mkdtemp", reason: errno) }
-    return String(cString: path)
+/// A folder for one test; what is left in it goes with it.
+final class TemporaryFolder {
+    let path: String
+    var socketPath: String { path + "/s" }
+
+    init() throws {
+        var template = Array("/tmp/accepting-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw TestSocket.Failed(call: "mkdtemp", reason: errno) }
+        path = String(cString: made)
+    }
+
+    deinit {
+        unlink(socketPath)
+        rmdir(path)
+    }
 }
 
 private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -> Listener {
@@ -88,13 +112,18 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         }
     }
 
-    @Test("an address that is not loopback, or a name, is refused", arguments: [
-        "0.0.0.0", "192.168.1.1", "10.0.0.1", "128.0.0.1", "::", "fe80::1", "::ffff:127.0.0.1", "localhost", "", "*",
-    ])
+    @Test(
+        "an address that is not loopback, or a name, is refused",
+        arguments: [
+            "0.0.0.0", "192.168.1.1", "10.0.0.1", "128.0.0.1", "::", "fe80::1", "::ffff:127.0.0.1",
+            "localhost", "", "*",
+        ])
     func notLoopback(_ host: String) {
         let loop = Loop()
         defer { loop.stop() }
-        #expect(throws: ListenError.notLoopback(host)) { _ = try open(.loopback(host: host, port: 0), on: loop) }
+        #expect(throws: ListenError.notLoopback(host)) {
+            _ = try open(.loopback(host: host, port: 0), on: loop)
+        }
     }
 
     @Test func `a taken port is refused`() throws {
@@ -122,14 +151,15 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         #expect(answer?.contains("connection: close") == true)
         fourth.close()
         clients.removeLast().close()
-        usleep(100_000)
+        #expect(door.waitForConnections(2))
         let fifth = try TestSocket(port: door.port)
         fifth.send(get)
         #expect(fifth.receive(until: "/ ").hasPrefix("HTTP/1.1 200"))
     }
 
     @Test func `an early refusal reaches a client that is still sending`() throws {
-        let door = try TestDoor(TestHandler { $0.answer(status: 403, fields: [], body: Array("denied".utf8)) })
+        let door = try TestDoor(
+            TestHandler { $0.answer(status: 403, fields: [], body: Array("denied".utf8)) })
         let client = try TestSocket(port: door.port)
         client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 16000000\r\n\r\n")
         for _ in 0..<8 { client.send([UInt8](repeating: 0, count: 1_000_000)) }
@@ -143,16 +173,14 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         let client = try TestSocket(port: door.port)
         client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         #expect(client.receiveAll()?.hasSuffix("/ ") == true)
-        let count = Awaited<Int>()
-        usleep(300_000)
-        door.loop.execute { [listener = door.listener] in count.set(listener.connectionCount) }
-        #expect(count.wait() == 0)
+        #expect(door.waitForConnections(0))
     }
 }
 
 @Suite("Listener: unix sockets") struct UnixSocketTests {
     @Test func `a unix socket has its mode and tells the peer's uid, gid and pid`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         let loop = Loop()
         defer { loop.stop() }
         let peer = Awaited<Peer>()
@@ -177,7 +205,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `a socket that nobody listens on is replaced, one that is listened on is not`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         let stale = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -202,7 +231,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `a file that is no socket is left alone`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         Glibc.close(creat(path, 0o600))
         let loop = Loop()
         defer { loop.stop() }
@@ -224,7 +254,8 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     }
 
     @Test func `a closing listener leaves its successor's socket alone`() throws {
-        let path = try temporaryFolder() + "/s"
+        let folder = try TemporaryFolder()
+        let path = folder.socketPath
         let loop = Loop()
         defer { loop.stop() }
         let first = try open(.socket(path: path, mode: 0o600, group: nil), on: loop)
@@ -240,10 +271,11 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
 
 @Suite("Listener: clients that leave or do not read") struct HeldConnectionTests {
     private func heldDoor(_ exchange: Awaited<Exchange>, _ gone: Awaited<Bool>) throws -> TestDoor {
-        try TestDoor(TestHandler {
-            $0.whenGone { gone.set(true) }
-            exchange.set($0)
-        })
+        try TestDoor(
+            TestHandler {
+                $0.whenGone { gone.set(true) }
+                exchange.set($0)
+            })
     }
 
     @Test("a client that leaves, half or whole, while its request is held is gone", arguments: [true, false])
@@ -289,10 +321,11 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
     @Test func `a large answer to a slow reader waits at its source`() throws {
         let total = 64 << 20
         let written = Awaited<Int>()
-        let door = try TestDoor(TestHandler { exchange in
-            exchange.beginAnswer(status: 200, fields: [], contentLength: total)
-            pour(exchange, left: total, of: total, written)
-        })
+        let door = try TestDoor(
+            TestHandler { exchange in
+                exchange.beginAnswer(status: 200, fields: [], contentLength: total)
+                pour(exchange, left: total, of: total, written)
+            })
         let client = try TestSocket(port: door.port, receiveBuffer: 65_536)
         client.send(get)
         usleep(300_000)
@@ -300,7 +333,9 @@ private func open(_ address: ListenAddress, on loop: Loop) throws(ListenError) -
         let early = try #require(written.wait())
         #expect(early < 12 << 20)
         var received = 0
-        while received < total, let bytes = client.receive(atMost: 1 << 20), !bytes.isEmpty { received += bytes.count }
+        while received < total, let bytes = client.receive(atMost: 1 << 20), !bytes.isEmpty {
+            received += bytes.count
+        }
         #expect(received >= total)
         #expect(written.now == total)
     }
@@ -331,5 +366,9 @@ private func pour(_ exchange: Exchange, left: Int, of total: Int, _ written: Awa
         written.set(total - left)
     }
     let rest = left
-    if rest == 0 { exchange.end() } else { exchange.whenWritable { pour(exchange, left: rest, of: total, written) } }
+    if rest == 0 {
+        exchange.end()
+    } else {
+        exchange.whenWritable { pour(exchange, left: rest, of: total, written) }
+    }
 }

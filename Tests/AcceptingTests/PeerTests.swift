@@ -7,10 +7,11 @@ private let theirs = Endpoint(address: [127, 0, 0, 1], port: 40_001)
 
 /// A row of `/proc/net/tcp`, as the kernel prints it.
 private func row(_ local: String, _ remote: String, state: String = "01", uid: String) -> String {
-    "   1: \(local) \(remote) \(state) 00000000:00000000 00:00000000 00000000  \(uid)        0 11 1 0 20 4 30 10 -1\n"
+    "   1: \(local) \(remote) \(state) 00000000:00000000 00:00000000 00000000  \(uid)        0 11 1 0 20 4\n"
 }
 
-private let title = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+private let title =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
 private let mine = row("0100007F:231E", "0100007F:9C41", uid: "7")
 private let peers = row("0100007F:9C41", "0100007F:231E", uid: "1001")
 
@@ -41,7 +42,8 @@ private func uid(_ tables: String...) -> UInt32? {
     @Test func `an address of version 6 is found`() {
         let local = Endpoint(address: Array(repeating: 0, count: 15) + [1], port: 8990)
         let remote = Endpoint(address: Array(repeating: 0, count: 15) + [1], port: 40_001)
-        let six = row("00000000000000000000000001000000:9C41", "00000000000000000000000001000000:231E", uid: "1003")
+        let six = row(
+            "00000000000000000000000001000000:9C41", "00000000000000000000000001000000:231E", uid: "1003")
         #expect(uidOfLoopbackPeer(local: local, remote: remote, tables: [Array((title + six).utf8)]) == 1003)
     }
 
@@ -57,14 +59,16 @@ private func uid(_ tables: String...) -> UInt32? {
 
     @Test func `the kernel's own table names the owner of a live connection`() throws {
         let found = Awaited<UInt32>()
-        let door = try TestDoor(TestHandler { exchange in
-            if case .tcp(let local, let remote) = exchange.peer,
-                let uid = uidOfLoopbackPeer(local: local, remote: remote, tables: ["tcp", "tcp6"].map(kernelTable))
-            {
-                found.set(uid)
-            }
-            exchange.answer(status: 200, fields: [], body: [])
-        })
+        let door = try TestDoor(
+            TestHandler { exchange in
+                if case .tcp(let local, let remote) = exchange.peer,
+                    let uid = uidOfLoopbackPeer(
+                        local: local, remote: remote, tables: ["tcp", "tcp6"].map(kernelTable))
+                {
+                    found.set(uid)
+                }
+                exchange.answer(status: 200, fields: [], body: [])
+            })
         let client = try TestSocket(port: door.port)
         client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         #expect(found.wait() == getuid())

@@ -4,8 +4,8 @@ import Vocabulary
 
 @testable import Accepting
 
-/// Everything that `bytes` hold, fed in pieces of `size`: the whole requests, how many bytes they are, and the fault
-/// that came after them.
+/// Everything that `bytes` hold, fed in pieces of `size`: the whole requests, how many bytes they are, and
+/// the fault that came after them.
 func readAll(
     _ bytes: [UInt8], piece size: Int = .max, limits: Limits = Limits()
 ) -> (requests: [InboundRequest], byteCount: Int, fault: RequestFault?) {
@@ -111,7 +111,8 @@ private let refusedChunks: [(String, String)] = [
 ]
 
 @Suite("Request reader") struct RequestReaderTests {
-    @Test("a head that breaks a byte rule is refused, however it is cut into packets", arguments: refusedBytes)
+    @Test(
+        "a head that breaks a byte rule is refused, however it is cut into packets", arguments: refusedBytes)
     func refusedHead(_ text: String, _ says: String) {
         for size in [1, 2, 3, 7, Int.max] {
             let outcome = readAll(Array(text.utf8), piece: size)
@@ -122,7 +123,9 @@ private let refusedChunks: [(String, String)] = [
         }
     }
 
-    @Test("a chunked body that breaks a rule is refused, however it is cut into packets", arguments: refusedChunks)
+    @Test(
+        "a chunked body that breaks a rule is refused, however it is cut into packets",
+        arguments: refusedChunks)
     func refusedChunk(_ text: String, _ says: String) {
         for size in [1, 2, 3, 7, Int.max] {
             let outcome = readAll(Array((chunkedHead + text).utf8), piece: size)
@@ -136,21 +139,28 @@ private let refusedChunks: [(String, String)] = [
         let head = Array("GET / HTTP/1.1\r\nHost: h\r\nX: ".utf8)
         #expect(readAll(head + [0xFF] + Array("\r\n\r\n".utf8)).fault?.message.contains("UTF-8") == true)
         // An overlong slash and a lone surrogate.
-        #expect(readAll(head + [0xC0, 0xAF] + Array("\r\n\r\n".utf8)).fault?.message.contains("UTF-8") == true)
-        #expect(readAll(head + [0xED, 0xA0, 0x80] + Array("\r\n\r\n".utf8)).fault?.message.contains("UTF-8") == true)
+        #expect(
+            readAll(head + [0xC0, 0xAF] + Array("\r\n\r\n".utf8)).fault?.message.contains("UTF-8") == true)
+        #expect(
+            readAll(head + [0xED, 0xA0, 0x80] + Array("\r\n\r\n".utf8)).fault?.message.contains("UTF-8")
+                == true)
         #expect(readAll(head + [0xC3, 0xA9] + Array("\r\n\r\n".utf8)).requests.first?.head["x"] == "\u{E9}")
     }
 
     @Test func `pipelined requests are told apart at every cut`() {
         let text =
             get + "POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello" + chunkedHead
-            + "5;ext=1;b\r\nhello\r\nA;q=\"x y\"\r\n0123456789\r\n0\r\nHost: evil\r\nX-Amz-Target: evil\r\n\r\n"
+            + "5;ext=1;b\r\nhello\r\nA;q=\"x y\"\r\n0123456789\r\n0\r\nHost: evil\r\n"
+            + "X-Amz-Target: evil\r\n\r\n"
             + "DELETE /b HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" + get
         for size in 1...(text.utf8.count) {
             let outcome = readAll(Array(text.utf8), piece: size)
             #expect(outcome.fault == nil)
             #expect(outcome.requests.map(\.head.target) == ["/", "/a", "/k", "/b", "/"])
-            #expect(outcome.requests.map { String(decoding: $0.body, as: UTF8.self) } == ["", "hello", "hello0123456789", "", ""])
+            #expect(
+                outcome.requests.map { String(decoding: $0.body, as: UTF8.self) } == [
+                    "", "hello", "hello0123456789", "", "",
+                ])
         }
     }
 
@@ -162,12 +172,16 @@ private let refusedChunks: [(String, String)] = [
     }
 
     @Test func `a request smuggled behind a body is the next request and no part of it`() {
-        let text = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcDELETE /x HTTP/1.1\r\nHost: h\r\n\r\n"
+        let text =
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+            + "DELETE /x HTTP/1.1\r\nHost: h\r\n\r\n"
         #expect(readAll(Array(text.utf8)).requests.map(\.head.method) == ["POST", "DELETE"])
     }
 
     @Test func `a body that is cut short is no request`() {
-        #expect(readAll(Array("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nhello".utf8)).requests.isEmpty)
+        #expect(
+            readAll(Array("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nhello".utf8)).requests
+                .isEmpty)
         #expect(readAll(Array((chunkedHead + "6\r\nhello").utf8)).requests.isEmpty)
         #expect(readAll(Array((chunkedHead + "5\r\nhello\r\n0\r\n").utf8)).requests.isEmpty)
     }
@@ -184,7 +198,9 @@ private let refusedChunks: [(String, String)] = [
         let filled = { (total: Int) in
             var text = "GET / HTTP/1.1\r\nHost: h\r\n"
             for field in 0..<4 { text += "f\(field): " + String(repeating: "v", count: 16_000) + "\r\n" }
-            return Array((text + "last: " + String(repeating: "v", count: total - text.utf8.count - 10) + "\r\n\r\n").utf8)
+            return Array(
+                (text + "last: " + String(repeating: "v", count: total - text.utf8.count - 10) + "\r\n\r\n")
+                    .utf8)
         }
         #expect(filled(65_536).count == 65_536)
         #expect(readAll(filled(65_536)).requests.count == 1)
@@ -224,7 +240,9 @@ private let refusedChunks: [(String, String)] = [
         #expect(readAll(many(586)).fault?.message.contains("longer") == true)
     }
 
-    @Test func `one request is read as the listener reads it, with nothing missing and nothing after it`() throws {
+    @Test func `one request is read as the listener reads it, with nothing missing and nothing after it`()
+        throws
+    {
         let text = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
         let request = try readRequest(Array(text.utf8), bodyBytesMax: 5)
         #expect(request.body == Array("hello".utf8))

@@ -14,7 +14,9 @@ import Vocabulary
         for prefix in catalog.actionPrefixes {
             for listed in catalog.listedActions(prefix: prefix) {
                 count += 1
-                #expect(catalog.listedAction(prefix: prefix.uppercased(), name: listed.action.name.uppercased()) == listed)
+                #expect(
+                    catalog.listedAction(prefix: prefix.uppercased(), name: listed.action.name.uppercased())
+                        == listed)
             }
         }
         #expect(count == 22_321)
@@ -54,25 +56,30 @@ import Vocabulary
     }
 
     @Test(arguments: [
-        ("s3", "ListBuckets", ["s3:ListAllMyBuckets"]), ("s3", "CopyObject", ["s3:GetObject", "s3:PutObject"]),
+        ("s3", "ListBuckets", ["s3:ListAllMyBuckets"]),
+        ("s3", "CopyObject", ["s3:GetObject", "s3:PutObject"]),
         ("s3control", "GetPublicAccessBlock", ["s3:GetAccountPublicAccessBlock"]),
         ("s3control", "GetBucketPolicy", ["s3-outposts:GetBucketPolicy"]),
         ("cloudwatch", "GetMetricData", ["cloudwatch:GetMetricData"]),
-        ("opensearch", "CreateDomain", ["es:CreateDomain"]), ("apigateway", "CreateRestApi", ["apigateway:POST"]),
+        ("opensearch", "CreateDomain", ["es:CreateDomain"]),
+        ("apigateway", "CreateRestApi", ["apigateway:POST"]),
         ("kms", "ReEncrypt", ["kms:ReEncryptFrom", "kms:ReEncryptTo"]),
         ("lambda", "Invoke", ["lambda:InvokeFunction"]), ("sqs", "SendMessageBatch", ["sqs:SendMessage"]),
     ])
     func `an operation needs the actions of another name that the exceptions give it`(
         service: String, name: String, actions: [String]
     ) throws {
-        #expect(try operation(service, name).actions.filter { $0.condition == nil }.map(\.action.description) == actions)
+        #expect(
+            try operation(service, name).actions.filter { $0.condition == nil }.map(\.action.description)
+                == actions)
     }
 
     @Test func `a role handed to a service is an action of its own, if it is there`() throws {
         let passed = try operation("lambda", "CreateFunction").actions.filter { $0.name == "PassRole" }
         #expect(passed.map(\.condition) == ["Role"])
         #expect(passed.first?.resources.first?.arnPath == "Role")
-        #expect(try operation("events", "PutTargets").actions.contains { $0.condition == "Targets[].RoleArn" })
+        #expect(
+            try operation("events", "PutTargets").actions.contains { $0.condition == "Targets[].RoleArn" })
         #expect(try !operation("sts", "AssumeRole").actions.contains { $0.name == "PassRole" })
         #expect(try !operation("lambda", "Invoke").actions.contains { $0.name == "PassRole" })
     }
@@ -81,7 +88,10 @@ import Vocabulary
         let tagged = try operation("dynamodb", "CreateTable").actions.filter { $0.name == "TagResource" }
         #expect(tagged.map(\.condition) == ["Tags"])
         #expect(tagged.first?.level == .tagging)
-        #expect(try operation("ec2", "RunInstances").actions.contains { $0.name == "CreateTags" && $0.condition != nil })
+        #expect(
+            try operation("ec2", "RunInstances").actions.contains {
+                $0.name == "CreateTags" && $0.condition != nil
+            })
         #expect(try operation("dynamodb", "TagResource").actions.map(\.condition) == [nil])
     }
 
@@ -132,10 +142,12 @@ import Vocabulary
     }
 
     @Test(arguments: [
-        ("s3", "HeadObject", Sensitivity.metadata), ("s3", "GetObject", .data), ("s3", "CreateSession", .credential),
+        ("s3", "HeadObject", Sensitivity.metadata), ("s3", "GetObject", .data),
+        ("s3", "CreateSession", .credential),
         ("dynamodb", "Query", .data), ("dynamodb", "DescribeTable", .metadata),
         ("secretsmanager", "GetSecretValue", .credential), ("ssm", "GetParameter", .credential),
-        ("kms", "Decrypt", .credential), ("sts", "GetCallerIdentity", .metadata), ("sts", "AssumeRole", .credential),
+        ("kms", "Decrypt", .credential), ("sts", "GetCallerIdentity", .metadata),
+        ("sts", "AssumeRole", .credential),
         ("ecs", "DescribeTasks", .unrated),
     ])
     func `sensitivity is what was rated`(service: String, name: String, sensitivity: Sensitivity) throws {
@@ -144,15 +156,18 @@ import Vocabulary
 
     @Test func `replies that hold credentials are marked, from the shapes and by hand`() throws {
         for (service, name) in [
-            ("sts", "AssumeRole"), ("sts", "GetSessionToken"), ("iam", "CreateAccessKey"), ("s3control", "GetDataAccess"),
-            ("cognito-identity", "GetCredentialsForIdentity"), ("codepipeline", "PollForJobs"), ("ssm", "GetAccessToken"),
+            ("sts", "AssumeRole"), ("sts", "GetSessionToken"), ("iam", "CreateAccessKey"),
+            ("s3control", "GetDataAccess"),
+            ("cognito-identity", "GetCredentialsForIdentity"), ("codepipeline", "PollForJobs"),
+            ("ssm", "GetAccessToken"),
         ] {
             let operation = try operation(service, name)
             #expect(operation.vendsCredentials && operation.replyCarriesKeys, "\(service) \(name)")
         }
         for (service, name) in [
             ("ecr", "GetAuthorizationToken"), ("ec2", "GetPasswordData"), ("ec2", "CreateKeyPair"),
-            ("iam", "CreateLoginProfile"), ("redshift", "GetClusterCredentials"), ("iam", "CreateServiceSpecificCredential"),
+            ("iam", "CreateLoginProfile"), ("redshift", "GetClusterCredentials"),
+            ("iam", "CreateServiceSpecificCredential"),
         ] {
             let operation = try operation(service, name)
             #expect(operation.vendsCredentials && !operation.replyCarriesKeys, "\(service) \(name)")
@@ -183,9 +198,15 @@ import Vocabulary
         #expect(put.member(named: "Metadata")?.wireName == "x-amz-meta-")
         #expect(put.member(named: "ContentMD5")?.wireName == "Content-MD5")
         #expect(put.member(wireName: "Bucket") == nil)
-        #expect(try operation("ec2", "RunInstances").input?.member(named: "BlockDeviceMappings")?.wireName == "BlockDeviceMapping")
-        #expect(try operation("ec2", "RunInstances").input?.member(named: "ClientToken")?.isIdempotencyToken == true)
-        #expect(try operation("dynamodb", "GetItem").input?.member(wireNameIgnoringCase: "tablename")?.name == "TableName")
+        #expect(
+            try operation("ec2", "RunInstances").input?.member(named: "BlockDeviceMappings")?.wireName
+                == "BlockDeviceMapping")
+        #expect(
+            try operation("ec2", "RunInstances").input?.member(named: "ClientToken")?.isIdempotencyToken
+                == true)
+        #expect(
+            try operation("dynamodb", "GetItem").input?.member(wireNameIgnoringCase: "tablename")?.name
+                == "TableName")
         #expect(try operation("sts", "GetCallerIdentity").input?.members.isEmpty == true)
         #expect(try operation("s3", "GetObject").isBodyless)
         #expect(try !operation("s3", "PutObject").isBodyless)

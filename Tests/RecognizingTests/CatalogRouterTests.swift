@@ -8,7 +8,8 @@ import Vocabulary
 
     /// `service.operation` of every candidate.
     func candidates(
-        _ method: String, _ path: String, query: [(name: String, value: String?)] = [], headers: Set<String> = [],
+        _ method: String, _ path: String, query: [(name: String, value: String?)] = [],
+        headers: Set<String> = [],
         signedAs: String? = nil
     ) throws -> [String] {
         try matches(method, path, query: query, headers: headers, signedAs: signedAs).map {
@@ -17,7 +18,8 @@ import Vocabulary
     }
 
     func matches(
-        _ method: String, _ path: String, query: [(name: String, value: String?)] = [], headers: Set<String> = [],
+        _ method: String, _ path: String, query: [(name: String, value: String?)] = [],
+        headers: Set<String> = [],
         signedAs: String? = nil
     ) throws -> [RestMatch] {
         try router.restCandidates(
@@ -26,8 +28,10 @@ import Vocabulary
 
     /// A request that fits `operation`: labels filled with `x`, all that is required there.
     func synthetic(_ operation: CatalogOperation) -> RestRequest {
-        let path = operation.uriTemplate.prefix { $0 != "?" }.split(separator: "/", omittingEmptySubsequences: false)
-            .map { $0.hasPrefix("{") ? "x" : String($0) }.joined(separator: "/")
+        let path = operation.uriTemplate.prefix { $0 != "?" }.split(
+            separator: "/", omittingEmptySubsequences: false
+        )
+        .map { $0.hasPrefix("{") ? "x" : String($0) }.joined(separator: "/")
         var query = operation.queryLiterals
         var headers: Set<String> = []
         for member in operation.input.map({ Array($0.members) }) ?? [] where member.isRequired {
@@ -41,9 +45,12 @@ import Vocabulary
         var count = 0
         for operation in catalog.operations {
             let service = operation.service
-            guard service.protocols.contains(.restJSON) || service.protocols.contains(.restXML) else { continue }
+            guard service.protocols.contains(.restJSON) || service.protocols.contains(.restXML) else {
+                continue
+            }
             count += 1
-            // Lifecycle and notification have old names that read the same; `GET /` with that scope lists both bucket kinds.
+            // Lifecycle and notification have old names that read the same; `GET /` with that scope lists
+            // both bucket kinds.
             if service.isS3, operation.isDeprecated || operation.name == "ListDirectoryBuckets" { continue }
             let found = try router.restCandidates(for: synthetic(operation), signedAs: service.signingName)
             #expect(found.contains { $0.operation == operation }, "\(service.name) \(operation.name)")
@@ -58,7 +65,9 @@ import Vocabulary
         #expect(match.labels.map(\.name) == ["Bucket", "Key"])
         #expect(match.labels.map(\.value) == ["b", "a b/%41//c/d/"])
         let tags = try #require(
-            try matches("GET", "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aeu-west-1%3A111122223333%3Afunction%3Af").first)
+            try matches(
+                "GET", "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aeu-west-1%3A111122223333%3Afunction%3Af"
+            ).first)
         #expect(tags.operation.name == "ListTags")
         #expect(tags.labels.first?.value == "arn:aws:lambda:eu-west-1:111122223333:function:f")
     }
@@ -106,23 +115,26 @@ import Vocabulary
         #expect(found.map(\.operation.name) == ["ListTagsForResource"])
     }
 
-    @Test(arguments: [
-        ("GET", [("acl", nil)], [], "GetObjectAcl"), ("GET", [("acl", "")], [], "GetObjectAcl"),
-        ("GET", [], [], "GetObject"), ("GET", [("versionId", "v")], [], "GetObject"),
-        ("GET", [("x-id", "PutObject")], [], "GetObject"), ("GET", [("uploadId", "u")], [], "ListParts"),
-        ("HEAD", [], [], "HeadObject"), ("PUT", [], [], "PutObject"), ("PUT", [], ["x-amz-copy-source"], "CopyObject"),
-        ("PUT", [("partNumber", "1"), ("uploadId", "u")], [], "UploadPart"),
-        ("PUT", [("partNumber", "1"), ("uploadId", "u")], ["x-amz-copy-source"], "UploadPartCopy"),
-        ("POST", [("uploads", nil)], [], "CreateMultipartUpload"),
-        ("POST", [("select", nil), ("select-type", "2")], [], "SelectObjectContent"),
-        ("POST", [("uploadId", "u")], [], "CompleteMultipartUpload"), ("DELETE", [], [], "DeleteObject"),
-        ("DELETE", [("tagging", nil)], [], "DeleteObjectTagging"),
-    ] as [(String, [(String, String?)], Set<String>, String)])
+    @Test(
+        arguments: [
+            ("GET", [("acl", nil)], [], "GetObjectAcl"), ("GET", [("acl", "")], [], "GetObjectAcl"),
+            ("GET", [], [], "GetObject"), ("GET", [("versionId", "v")], [], "GetObject"),
+            ("GET", [("x-id", "PutObject")], [], "GetObject"), ("GET", [("uploadId", "u")], [], "ListParts"),
+            ("HEAD", [], [], "HeadObject"), ("PUT", [], [], "PutObject"),
+            ("PUT", [], ["x-amz-copy-source"], "CopyObject"),
+            ("PUT", [("partNumber", "1"), ("uploadId", "u")], [], "UploadPart"),
+            ("PUT", [("partNumber", "1"), ("uploadId", "u")], ["x-amz-copy-source"], "UploadPartCopy"),
+            ("POST", [("uploads", nil)], [], "CreateMultipartUpload"),
+            ("POST", [("select", nil), ("select-type", "2")], [], "SelectObjectContent"),
+            ("POST", [("uploadId", "u")], [], "CompleteMultipartUpload"), ("DELETE", [], [], "DeleteObject"),
+            ("DELETE", [("tagging", nil)], [], "DeleteObjectTagging"),
+        ] as [(String, [(String, String?)], Set<String>, String)])
     func `query and header names choose among the operations on one object`(
         method: String, query: [(String, String?)], headers: Set<String>, name: String
     ) throws {
         let query = query.map { (name: $0.0, value: $0.1) }
-        #expect(try candidates(method, "/b/k", query: query, headers: headers, signedAs: "s3") == ["s3." + name])
+        #expect(
+            try candidates(method, "/b/k", query: query, headers: headers, signedAs: "s3") == ["s3." + name])
     }
 
     @Test func `a subresource with a value is not the subresource`() throws {
@@ -136,17 +148,23 @@ import Vocabulary
         #expect(try candidates("GET", "/", signedAs: "s3express") == ["s3.ListDirectoryBuckets"])
         #expect(try candidates("GET", "/b", signedAs: "s3") == ["s3.ListObjects"])
         #expect(try candidates("GET", "/b/", signedAs: "s3") == ["s3.ListObjects"])
-        #expect(try candidates("GET", "/b", query: [("list-type", "2")], signedAs: "s3") == ["s3.ListObjectsV2"])
+        #expect(
+            try candidates("GET", "/b", query: [("list-type", "2")], signedAs: "s3") == ["s3.ListObjectsV2"])
         #expect(try candidates("GET", "/b//", signedAs: "s3") == ["s3.GetObject"])
-        #expect(try candidates("GET", "/b", query: [("lifecycle", nil)], signedAs: "s3")
-            == ["s3.GetBucketLifecycleConfiguration"])
+        #expect(
+            try candidates("GET", "/b", query: [("lifecycle", nil)], signedAs: "s3")
+                == ["s3.GetBucketLifecycleConfiguration"])
         #expect(try candidates("DELETE", "/b/", signedAs: "s3") == ["s3.DeleteBucket"])
     }
 
     @Test func `an exact trailing slash wins, and a missing one is told`() throws {
         #expect(try candidates("POST", "/agents/A/", signedAs: "bedrock") == ["bedrock-agent.PrepareAgent"])
-        #expect(try candidates("POST", "/agents/A", signedAs: "bedrock") == ["bedrock-agent-runtime.InvokeInlineAgent"])
-        // botocore writes `/backup/plans/` and `/2015-03-31/event-source-mappings`; other SDKs leave out or add the slash.
+        #expect(
+            try candidates("POST", "/agents/A", signedAs: "bedrock") == [
+                "bedrock-agent-runtime.InvokeInlineAgent"
+            ])
+        // botocore writes `/backup/plans/` and `/2015-03-31/event-source-mappings`; other SDKs leave out or
+        // add the slash.
         for scope in ["backup", nil] {
             let exact = try matches("GET", "/backup/plans/", signedAs: scope)
             #expect(exact.map(\.operation.name) == ["ListBackupPlans"])
@@ -155,11 +173,14 @@ import Vocabulary
             #expect(loose.map(\.operation.name) == ["ListBackupPlans"])
             #expect(loose.first?.isExactSlash == false)
         }
-        #expect(try candidates("GET", "/2015-03-31/event-source-mappings/") == ["lambda.ListEventSourceMappings"])
+        #expect(
+            try candidates("GET", "/2015-03-31/event-source-mappings/") == ["lambda.ListEventSourceMappings"])
         #expect(try candidates("GET", "/2015-03-31/event-source-mappings//", signedAs: "lambda").isEmpty)
     }
 
-    @Test(arguments: ["/2015-03-31/functions/../x", "/2015-03-31/functions/%2e%2e", "/2015-03-31/./functions"])
+    @Test(arguments: [
+        "/2015-03-31/functions/../x", "/2015-03-31/functions/%2e%2e", "/2015-03-31/./functions",
+    ])
     func `dot segments fit only S3`(path: String) throws {
         #expect(try candidates("GET", path, signedAs: "lambda").isEmpty)
         #expect(try candidates("GET", path) == ["s3.GetObject"])
@@ -174,7 +195,10 @@ import Vocabulary
 
     @Test func `required query and headers must be there`() throws {
         #expect(try candidates("DELETE", "/tags/arn", signedAs: "eks").isEmpty)
-        #expect(try candidates("DELETE", "/tags/arn", query: [("tagKeys", "a")], signedAs: "eks") == ["eks.UntagResource"])
+        #expect(
+            try candidates("DELETE", "/tags/arn", query: [("tagKeys", "a")], signedAs: "eks") == [
+                "eks.UntagResource"
+            ])
     }
 
     @Test func `no service wins over another by demanding more`() throws {
@@ -186,8 +210,11 @@ import Vocabulary
 
     @Test func `a label of many segments may be followed by more`() throws {
         let match = try #require(
-            try matches("PUT", "/portals/arn%3Aaws%3Ax/portal/1/browserSettings", query: [("browserSettingsArn", "a")],
-                signedAs: "workspaces-web").first)
+            try matches(
+                "PUT", "/portals/arn%3Aaws%3Ax/portal/1/browserSettings",
+                query: [("browserSettingsArn", "a")],
+                signedAs: "workspaces-web"
+            ).first)
         #expect(match.operation.name == "AssociateBrowserSettings")
         #expect(match.labels.first?.value == "arn:aws:x/portal/1")
     }

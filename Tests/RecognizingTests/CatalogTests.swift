@@ -20,13 +20,16 @@ import Vocabulary
         #expect(opens(whole))
         #expect(!opens(Array(whole.dropLast())))
         #expect(!opens([]))
-        // Magic, version, size, count of sections, offset of a section, count of one, size of a hash index.
-        let indexCount = 148 + 8 * CatalogFile.Section.actionIndex.rawValue + 4
-        for (place, value) in [(0, 0), (8, 9), (12, 1), (144, 3), (151, 255), (152, 0), (148 + 15, 255)] {
+        // Magic, version, size, count of sections, offset of a section, offset before the header's end, count of one.
+        for (place, value) in [(0, 0), (8, 9), (12, 1), (144, 3), (151, 255), (148 + 15, 255)] {
             var changed = whole
             changed[place] = UInt8(value)
-            #expect(!opens(changed) || place == 152, "byte \(place)")
+            #expect(!opens(changed), "byte \(place)")
         }
+        var early = whole
+        early.replaceSubrange(148..<152, with: [0, 0, 0, 0])
+        #expect(!opens(early))
+        let indexCount = 148 + 8 * CatalogFile.Section.actionIndex.rawValue + 4
         var odd = whole
         odd[indexCount] = 1
         #expect(!opens(odd))
@@ -136,18 +139,26 @@ import Vocabulary
         ("iam", "us-gov-west-1", "iam.us-gov.amazonaws.com", "iam", "us-gov-west-1", ""),
         ("s3", "cn-north-1", "s3.cn-north-1.amazonaws.com.cn", "s3", "cn-north-1", ""),
         ("sts", "us-east-1", "sts.us-east-1.amazonaws.com", "sts", "us-east-1", ""),
-        ("networkmanager", "eu-west-1", "networkmanager.us-west-2.amazonaws.com", "networkmanager", "us-west-2", ""),
+        (
+            "networkmanager", "eu-west-1", "networkmanager.us-west-2.amazonaws.com", "networkmanager",
+            "us-west-2", ""
+        ),
         ("geo-maps", "eu-west-1", "maps.geo.eu-west-1.amazonaws.com", "geo-maps", "eu-west-1", "/v2"),
         ("importexport", "eu-west-1", "importexport.amazonaws.com", "IngestionService", "us-east-1", ""),
         (
-            "partnercentral-channel", "eu-west-1", "partnercentral-channel.global.api.aws", "partnercentral-channel",
+            "partnercentral-channel", "eu-west-1", "partnercentral-channel.global.api.aws",
+            "partnercentral-channel",
             "us-east-1", ""
         ),
-        ("neptune-graph", "eu-west-1", "neptune-graph.eu-west-1.amazonaws.com", "neptune-graph", "eu-west-1", ""),
+        (
+            "neptune-graph", "eu-west-1", "neptune-graph.eu-west-1.amazonaws.com", "neptune-graph",
+            "eu-west-1", ""
+        ),
         ("iot-data", "eu-west-1", "data-ats.iot.eu-west-1.amazonaws.com", "iotdata", "eu-west-1", ""),
     ])
     func `a service is reached and signed for where botocore says`(
-        name: String, region: String, host: String, signingName: String, signingRegion: String, basePath: String
+        name: String, region: String, host: String, signingName: String, signingRegion: String,
+        basePath: String
     ) {
         let endpoint = catalog.service(named: name)?.endpoint(region: region)
         #expect(endpoint?.host == host)
@@ -171,7 +182,9 @@ import Vocabulary
         for service in catalog.services {
             for region in catalog.regions {
                 guard let endpoint = service.endpoint(region: region.name) else { continue }
-                let isPlain = endpoint.host.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E }
+                let isPlain = endpoint.host.utf8.allSatisfy {
+                    $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E
+                }
                 #expect(isPlain && endpoint.host.contains("."), "\(service.name) \(endpoint.host)")
                 #expect(endpoint.basePath.isEmpty || endpoint.basePath.hasPrefix("/"))
             }

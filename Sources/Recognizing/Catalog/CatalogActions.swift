@@ -6,10 +6,13 @@ package struct ListedAction: Sendable, Hashable {
     package let level: AccessLevel
 }
 
-/// IAM's vocabulary, for the policy files: every action there is, whether or not an operation of ours needs it.
+/// IAM's vocabulary, for the policy files: every action there is, whether or not an operation of ours needs
+/// it.
 extension Catalog {
     /// Whether IAM knows the action, in any case.
-    package func isKnownAction(prefix: String, name: String) -> Bool { listedAction(prefix: prefix, name: name) != nil }
+    package func isKnownAction(prefix: String, name: String) -> Bool {
+        listedAction(prefix: prefix, name: name) != nil
+    }
 
     /// The action of that name, in any case, spelled as AWS does and with its access level.
     package func listedAction(prefix: String, name: String) -> ListedAction? {
@@ -21,7 +24,9 @@ extension Catalog {
         var found: ListedAction?
         file.probe(.actionIndex, hash: hash.value) { index in
             let record = file.record(.actions, index)
-            if record.text(4).equalsIgnoringCase(name), record.text(0).equals(prefix) { found = listed(record) }
+            if record.text(4).equalsIgnoringCase(name), record.text(0).equals(prefix) {
+                found = listed(record)
+            }
             return found != nil
         }
         return found
@@ -40,7 +45,8 @@ extension Catalog {
         return (record.int(4)..<record.int(4) + record.int(8)).map { listed(file.record(.actions, $0)) }
     }
 
-    /// Every action that `pattern` matches: `s3:Get*`, `*`, `kms:?ecrypt`; `*` is any run, `?` any one character, any case.
+    /// Every action that `pattern` matches: `s3:Get*`, `*`, `kms:?ecrypt`; `*` is any run, `?` any one
+    /// character, any case.
     package func listedActions(matching pattern: String) -> [ListedAction] {
         let pattern = Array(pattern.asciiLowercased.utf8)
         let parts = pattern.split(separator: 0x3A, maxSplits: 1, omittingEmptySubsequences: false)
@@ -53,8 +59,8 @@ extension Catalog {
         }
     }
 
-    /// Up to `count` actions spelled most like `text` (`prefix:Name`), nearest first: for "did you mean". Empty when nothing is
-    /// near: more than a third of the letters differ.
+    /// Up to `count` actions spelled most like `text` (`prefix:Name`), nearest first: for "did you mean".
+    /// Empty when nothing is near: more than a third of the letters differ.
     package func actionsNear(_ text: String, count: Int = 3) -> [Action] {
         let wanted = Array(text.asciiLowercased.utf8.prefix(200))
         let prefix = String(decoding: wanted.prefix { $0 != 0x3A }, as: UTF8.self)
@@ -71,8 +77,8 @@ extension Catalog {
             .prefix(count).map(\.action)
     }
 
-    /// Whether a service has that condition key, in any case: `s3:prefix`, `aws:RequestTag/team`. Of the global `aws:` keys only
-    /// those that services list are here.
+    /// Whether a service has that condition key, in any case: `s3:prefix`, `aws:RequestTag/team`. Of the
+    /// global `aws:` keys only those that services list are here.
     package func isKnownConditionKey(_ key: String) -> Bool {
         let key = key.asciiLowercased
         let all = 0..<file.count(of: .conditionKeys)

@@ -2,17 +2,19 @@ import CCatalog
 
 /// The generated catalog as it lies in memory: a header, and sections of fixed-size records.
 ///
-/// Everything is read in place; opening checks the header and that each section lies inside, reads after that are plain. The
-/// numbers inside records (references to strings, shapes, operations) are the generator's promise, which a test walks through
-/// once. The layout is described in scripts/catalog.d/binary.py.
+/// Everything is read in place; opening checks the header and that each section lies inside, reads after that
+/// are plain. The numbers inside records (references to strings, shapes, operations) are the generator's
+/// promise, which a test walks through once. The layout is described in scripts/catalog.d/binary.py.
 struct CatalogFile: @unchecked Sendable {
-    // INVARIANT: the bytes are constant data of the program image: never written, never freed. So sharing them is safe.
+    // INVARIANT: the bytes are constant data of the program image: never written, never freed. So sharing
+    // them is safe.
     private let start: UnsafeRawPointer
 
     /// The sections in the order of the file.
     enum Section: Int, CaseIterable {
         case strings, services, signingNames, serviceRefs, operations, queryLiterals, needs, actions, prefixes
-        case resources, fills, shapes, members, queryNames, nodes, edges, operationRefs, methods, regions, endpoints
+        case resources, fills, shapes, members, queryNames, nodes, edges, operationRefs, methods, regions,
+            endpoints
         case endpointExceptions, sources, serviceIndex, signingIndex, targetIndex, queryIndex, actionIndex
         case conditionKeys
 
@@ -44,12 +46,16 @@ struct CatalogFile: @unchecked Sendable {
     static let builtIn: CatalogFile = {
         let bytes = UnsafeRawBufferPointer(
             start: countersign_catalog_start(), count: Int(countersign_catalog_count))
-        // INVARIANT: the file is generated and committed with this reader; a test opens it, so a build that ships has it right.
-        guard let file = CatalogFile(opening: bytes) else { preconditionFailure("catalog.bin is not a catalog") }
+        // INVARIANT: the file is generated and committed with this reader; a test opens it, so a build that
+        // ships has it right.
+        guard let file = CatalogFile(opening: bytes) else {
+            preconditionFailure("catalog.bin is not a catalog")
+        }
         return file
     }()
 
-    /// The catalog in `bytes`, which must outlive every view of it; nil unless magic, version, size and sections are right.
+    /// The catalog in `bytes`, which must outlive every view of it; nil unless magic, version, size and
+    /// sections are right.
     init?(opening bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress, bytes.count >= Self.headerByteCount,
             bytes.prefix(8).elementsEqual(Self.magic)

@@ -9,6 +9,7 @@ package struct CatalogOperation: Sendable, Hashable {
 
     /// `GetItem`.
     package var name: String { record.text(0).string }
+    /// The service whose operation it is.
     package var service: CatalogService { CatalogService(file: file, index: record.short(28)) }
     /// `GET`, `POST`, ...; `POST` for protocols without paths.
     package var method: String { file.record(.methods, Int(record.byte(31))).text(0).string }
@@ -31,8 +32,8 @@ package struct CatalogOperation: Sendable, Hashable {
 
     var literalRange: Range<Int> { record.int(24)..<record.int(24) + Int(record.byte(33)) }
 
-    /// The IAM actions it needs, the one of its own name first. Never empty. An operation whose action nobody lists has one of
-    /// its own name, with ``CatalogAction/isKnown`` false.
+    /// The IAM actions it needs, the one of its own name first. Never empty. An operation whose action nobody
+    /// lists has one of its own name, with ``CatalogAction/isKnown`` false.
     package var actions: [CatalogAction] {
         (record.int(16)..<record.int(16) + Int(record.byte(30))).map {
             CatalogAction(record: file.record(.needs, $0), sensitivity: sensitivity)
@@ -47,21 +48,27 @@ package struct CatalogOperation: Sendable, Hashable {
     package var isUnsignedByModel: Bool { has(1) }
     /// Whether the payload is not part of the signature (`UNSIGNED-PAYLOAD`).
     package var hasUnsignedPayload: Bool { has(2) }
-    /// Whether the reply holds keys, tokens, passwords or the like (THREATS.md section 8): a statement must name it.
+    /// Whether the reply holds keys, tokens, passwords or the like (THREATS.md section 8): a statement must
+    /// name it.
     package var vendsCredentials: Bool { has(4) }
     /// Whether the reply's shape has a secret access key or a session token.
     package var replyCarriesKeys: Bool { has(8) }
     /// Whether a payload member streams in: object data.
     package var streamsIn: Bool { has(16) }
+    /// Whether the reply's payload streams out.
     package var streamsOut: Bool { has(32) }
-    /// Whether the request, or the reply, is an event stream.
+    /// Whether the request is an event stream.
     package var eventsIn: Bool { has(64) }
+    /// Whether the reply is one.
     package var eventsOut: Bool { has(128) }
     /// Whether no member goes into the body, in a REST protocol: a body is refused.
     package var isBodyless: Bool { has(256) }
+    /// Whether the model calls it deprecated.
     package var isDeprecated: Bool { has(512) }
 
-    package static func == (left: CatalogOperation, right: CatalogOperation) -> Bool { left.index == right.index }
+    package static func == (left: CatalogOperation, right: CatalogOperation) -> Bool {
+        left.index == right.index
+    }
     package func hash(into hasher: inout Hasher) { hasher.combine(index) }
 }
 
@@ -81,16 +88,20 @@ package struct CatalogAction: Sendable {
     package var prefix: String { listed.text(0).string }
     /// `GetObject`.
     package var name: String { listed.text(4).string }
+    /// Prefix and name as one value.
     package var action: Action { Action(prefix: prefix, name: name) }
+    /// What the Service Authorization Reference says it does; unknown if it does not list it.
     package var level: AccessLevel { AccessLevel(rawValue: listed.byte(8)) ?? .unknown }
-    /// Whether the Service Authorization Reference lists it; if not, its name is made up from the operation's.
+    /// Whether the Service Authorization Reference lists it; if not, its name is made up from the
+    /// operation's.
     package var isKnown: Bool { listed.byte(9) != 0 }
-    /// The member (``CatalogResource/Variable/path``) whose presence makes the action needed; nil: always needed.
+    /// The member (``CatalogResource/Variable/path``) whose presence makes the action needed; nil: always
+    /// needed.
     package var condition: String? { record.optionalText(4)?.string }
     /// Whether the action has no resource types: its resource is `*`.
     package var isStar: Bool { record.short(14) & 1 != 0 }
-    /// The action's resource types. A call touches one of each required type, or if none is required at least one of all; empty
-    /// and not ``isStar``: unknown.
+    /// The action's resource types. A call touches one of each required type, or if none is required at least
+    /// one of all; empty and not ``isStar``: unknown.
     package var resources: [CatalogResource] {
         (record.int(8)..<record.int(8) + record.short(12)).map {
             CatalogResource(record: record.file.record(.resources, $0))
@@ -104,7 +115,8 @@ package struct CatalogResource: Sendable {
     package struct Variable: Hashable, Sendable {
         /// `TableName`, as the format writes it between `${` and `}`.
         package let name: String
-        /// From the input's structure down, by model names: `TableName`, `Entries[].Id`, `Map{}.Arn`; nil: not in the request.
+        /// From the input's structure down, by model names: `TableName`, `Entries[].Id`, `Map{}.Arn`; nil:
+        /// not in the request.
         package let path: String?
     }
 

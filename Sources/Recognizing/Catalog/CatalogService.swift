@@ -19,10 +19,13 @@ package struct CatalogService: Sendable, Hashable {
     package var targetPrefix: String? { record.optionalText(16)?.string }
     /// Further signing names seen on the wire: `s3express`.
     package var signingAliases: [String] {
-        (record.int(48)..<record.int(48) + record.int(52)).map { file.record(.serviceRefs, $0).text(0).string }
+        (record.int(48)..<record.int(48) + record.int(52)).map {
+            file.record(.serviceRefs, $0).text(0).string
+        }
     }
 
-    /// Every protocol it speaks, its own favorite first. A service with `query` beside JSON takes the older query form too.
+    /// Every protocol it speaks, its own favorite first. A service with `query` beside JSON takes the older
+    /// query form too.
     package var protocols: [WireProtocol] {
         let record = record
         return (28..<32).compactMap { WireProtocol(rawValue: record.byte($0)) }
@@ -37,7 +40,8 @@ package struct CatalogService: Sendable, Hashable {
     package var usesSignatureV2: Bool { has(4) }
     /// Whether each resource has a host of its own, so that a bare endpoint cannot mean it.
     package var livesOnResourceHosts: Bool { has(8) }
-    /// Whether the resource of its HTTP-method actions is the request's own path, `arn:aws:apigateway:REGION::/restapis/r1`.
+    /// Whether the resource of its HTTP-method actions is the request's own path,
+    /// `arn:aws:apigateway:REGION::/restapis/r1`.
     package var namesResourcesByPath: Bool { has(16) }
     /// Whether it is S3's object interface, whose paths match almost anything.
     package var isS3: Bool { record.text(0).equals("s3") }
@@ -51,11 +55,13 @@ package struct CatalogService: Sendable, Hashable {
 
     /// The operation of exactly that name.
     package func operation(named name: String) -> CatalogOperation? {
-        file.search(.operations, in: operationRange, for: name).map { CatalogOperation(file: file, index: $0) }
+        file.search(.operations, in: operationRange, for: name).map {
+            CatalogOperation(file: file, index: $0)
+        }
     }
 
-    /// Where it is reached in `region` (not FIPS, not dual-stack); nil for a region that is not known, and for services whose
-    /// host needs more than a region.
+    /// Where it is reached in `region` (not FIPS, not dual-stack); nil for a region that is not known, and
+    /// for services whose host needs more than a region.
     package func endpoint(region: String) -> CatalogEndpoint? {
         guard let number = Catalog(file: file).regionIndex(region) else { return nil }
         var row = record.number(36)
@@ -77,7 +83,8 @@ package struct CatalogEndpoint: Hashable, Sendable {
     /// `dynamodb.eu-west-1.amazonaws.com`; an operation's host prefix goes before it.
     package let host: String
     package let signingName: String
-    /// The region to sign for: the region asked for, or the pinned one of a global service (`us-east-1` for iam).
+    /// The region to sign for: the region asked for, or the pinned one of a global service (`us-east-1` for
+    /// iam).
     package let signingRegion: String
     /// What goes before the operation's path: empty, or `/v2`.
     package let basePath: String

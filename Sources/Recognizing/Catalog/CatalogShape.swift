@@ -51,17 +51,23 @@ package struct CatalogShape: Sendable, Hashable {
 
     private var record: CatalogRecord { file.record(.shapes, index) }
 
+    /// What kind of value it is.
     package var kind: CatalogKind { CatalogKind(rawValue: record.byte(0)) ?? .document }
     private func has(_ flag: UInt8) -> Bool { record.byte(1) & flag != 0 }
     /// Whether a list or map is written without a wrapper (XML, query).
     package var isFlattened: Bool { has(1) }
     /// Whether exactly one member is set.
     package var isUnion: Bool { has(2) }
+    /// Whether its members are the events of a stream.
     package var isEventStream: Bool { has(4) }
+    /// Whether it is a blob that streams.
     package var isStreaming: Bool { has(8) }
     /// Whether the model marks the value as sensitive: not to be shown.
     package var isSensitive: Bool { has(16) }
-    package var timestampFormat: CatalogTimestamp { CatalogTimestamp(rawValue: record.byte(2)) ?? .unspecified }
+    /// How a timestamp is written, where the model says so.
+    package var timestampFormat: CatalogTimestamp {
+        CatalogTimestamp(rawValue: record.byte(2)) ?? .unspecified
+    }
 
     /// The members of a structure, in the order of the model; empty for other kinds.
     package var members: some RandomAccessCollection<CatalogMember> {
@@ -78,12 +84,14 @@ package struct CatalogShape: Sendable, Hashable {
         first { $0.record.text(0).equals(name) }
     }
 
-    /// The member written as `wireName` in the body (of JSON, CBOR, XML); wire names of bodies are case-sensitive.
+    /// The member written as `wireName` in the body (of JSON, CBOR, XML); wire names of bodies are
+    /// case-sensitive.
     package func member(wireName: some StringProtocol) -> CatalogMember? {
         first { $0.record.text(4).equals(wireName) && $0.isInBody }
     }
 
-    /// The body member whose wire name is `name` but for the case of letters, so that `tablename` can be refused.
+    /// The body member whose wire name is `name` but for the case of letters, so that `tablename` can be
+    /// refused.
     package func member(wireNameIgnoringCase name: some StringProtocol) -> CatalogMember? {
         first { $0.record.text(4).equalsIgnoringCase(name) && $0.isInBody }
     }
@@ -100,9 +108,11 @@ package struct CatalogShape: Sendable, Hashable {
     }
 
     /// The shape of a list's elements; nil for other kinds.
-    package var element: CatalogShape? { kind == .list ? CatalogShape(file: file, index: record.int(4)) : nil }
-    /// The name of an element where the model gives one: in XML and query `member` if nil; for a flattened list in query it
-    /// replaces the list's own name.
+    package var element: CatalogShape? {
+        kind == .list ? CatalogShape(file: file, index: record.int(4)) : nil
+    }
+    /// The name of an element where the model gives one: in XML and query `member` if nil; for a flattened
+    /// list in query it replaces the list's own name.
     package var elementName: String? { kind == .list ? record.optionalText(12)?.string : nil }
     /// The shape of a map's keys; nil for other kinds.
     package var key: CatalogShape? { kind == .map ? CatalogShape(file: file, index: record.int(4)) : nil }
@@ -126,7 +136,8 @@ package struct CatalogMember: Sendable, Hashable {
 
     /// The name in the model, which paths of ``CatalogResource`` and parsed parameters use: `TableName`.
     package var name: String { record.text(0).string }
-    /// The name on the wire: of the JSON member, XML element, header, query parameter or path label. For ec2 with its capital.
+    /// The name on the wire: of the JSON member, XML element, header, query parameter or path label. For ec2
+    /// with its capital.
     package var wireName: String { record.text(4).string }
     /// The name in the query protocol (before `.1`, `.Name` and so on).
     package var queryName: String {
@@ -141,12 +152,15 @@ package struct CatalogMember: Sendable, Hashable {
         return wireName
     }
 
+    /// The form of its value.
     package var shape: CatalogShape { CatalogShape(file: file, index: record.int(8)) }
+    /// Where it stands in a REST request; body for all other protocols.
     package var location: CatalogLocation { CatalogLocation(rawValue: record.byte(14)) ?? .body }
-    /// Whether it is written into a body document, or is the body.
+    /// Whether it is a member of the body's document.
     package var isInBody: Bool { record.byte(14) == CatalogLocation.body.rawValue }
 
     private func has(_ flag: Int) -> Bool { record.short(12) & flag != 0 }
+    /// Whether the model demands it.
     package var isRequired: Bool { has(1) }
     /// Whether SDKs fill it with a fresh token on every call.
     package var isIdempotencyToken: Bool { has(2) }
@@ -156,7 +170,9 @@ package struct CatalogMember: Sendable, Hashable {
     package var isJSONValue: Bool { has(8) }
     /// Whether a host prefix names it.
     package var isHostLabel: Bool { has(16) }
+    /// Whether it is a payload that streams.
     package var isStreaming: Bool { has(32) }
+    /// Whether it is an event stream.
     package var isEventStream: Bool { has(64) }
 
     package static func == (left: CatalogMember, right: CatalogMember) -> Bool { left.index == right.index }

@@ -15,14 +15,19 @@ struct RestSearch {
 
         /// Whether this one fits better than `other`; see ``Router/restCandidates(for:signedAs:among:)``.
         ///
-        /// Required names tell apart only operations of one service: of two services, one may merely demand more.
+        /// Required names tell apart only operations of one service: of two services, one may merely demand
+        /// more.
         func isBetter(than other: Fit) -> Bool {
             if specificity != other.specificity { return specificity > other.specificity }
-            if unknownQuery.count != other.unknownQuery.count { return unknownQuery.count < other.unknownQuery.count }
+            if unknownQuery.count != other.unknownQuery.count {
+                return unknownQuery.count < other.unknownQuery.count
+            }
             let literals = (operation.literalRange.count, other.operation.literalRange.count)
             if literals.0 != literals.1 { return literals.0 > literals.1 }
             guard operation.service == other.operation.service else { return false }
-            if requiredQueryCount != other.requiredQueryCount { return requiredQueryCount > other.requiredQueryCount }
+            if requiredQueryCount != other.requiredQueryCount {
+                return requiredQueryCount > other.requiredQueryCount
+            }
             return requiredHeaderCount > other.requiredHeaderCount
         }
     }
@@ -60,8 +65,8 @@ struct RestSearch {
             winners.removeAll { fit.isBetter(than: $0) }
             winners.append(fit)
         }
-        // A deprecated operation that reads like a current one of its service is that one's old name (S3 lifecycle,
-        // notification). Both S3 services' bucket lists are `GET /`; the scope tells them apart.
+        // A deprecated operation that reads like a current one of its service is that one's old name (S3
+        // lifecycle, notification). Both S3 services' bucket lists are `GET /`; the scope tells them apart.
         let isExpress = signedAs?.asciiLowercased == "s3express"
         winners = winners.filter { fit in
             guard fit.operation.service.isS3, fit.operation.uriTemplate == "/" else { return true }
@@ -70,7 +75,8 @@ struct RestSearch {
         let current = winners.filter { !$0.operation.isDeprecated }
         return winners.compactMap { fit in
             let isOldName =
-                fit.operation.isDeprecated && current.contains { $0.operation.service == fit.operation.service }
+                fit.operation.isDeprecated
+                && current.contains { $0.operation.service == fit.operation.service }
             return isOldName ? nil : match(fit)
         }
     }
@@ -84,11 +90,13 @@ struct RestSearch {
             labels.append((String(Substring(name)), segments[span].joined(separator: "/")))
         }
         return RestMatch(
-            operation: fit.operation, labels: labels, unknownQuery: fit.unknownQuery, isExactSlash: isExactSlash)
+            operation: fit.operation, labels: labels, unknownQuery: fit.unknownQuery,
+            isExactSlash: isExactSlash)
     }
 
     private mutating func walk(
-        _ node: Int, at position: Int, specificity: UInt64, spans: [Range<Int>], _ mayBe: (CatalogService) -> Bool
+        _ node: Int, at position: Int, specificity: UInt64, spans: [Range<Int>],
+        _ mayBe: (CatalogService) -> Bool
     ) {
         let record = file.record(.nodes, node)
         guard position < segments.count else {
@@ -98,7 +106,8 @@ struct RestSearch {
             }
             return
         }
-        // INVARIANT: the generator refuses templates of more than 31 segments, so the shift is never negative.
+        // INVARIANT: the generator refuses templates of more than 31 segments, so the shift is never
+        // negative.
         let shift = UInt64(62 - 2 * spans.count)
         let segment = segments[position]
         let one = position..<position + 1
@@ -107,14 +116,19 @@ struct RestSearch {
             walk(child, at: position + 1, specificity: specificity | 3 << shift, spans: spans + [one], mayBe)
         }
         if record.number(8) != CatalogFile.none, !segment.isEmpty {
-            walk(record.int(8), at: position + 1, specificity: specificity | 2 << shift, spans: spans + [one], mayBe)
+            walk(
+                record.int(8), at: position + 1, specificity: specificity | 2 << shift, spans: spans + [one],
+                mayBe)
         }
         guard record.number(12) != CatalogFile.none else { return }
-        // A label of many segments takes any number of them; only its last end matters unless more template follows.
+        // A label of many segments takes any number of them; only its last end matters unless more template
+        // follows.
         let isLast = file.record(.nodes, record.int(12)).number(4) == 0
         for end in (isLast ? segments.count : position + 1)...segments.count {
             if end == position + 1, segment.isEmpty { continue }
-            walk(record.int(12), at: end, specificity: specificity | 1 << shift, spans: spans + [position..<end], mayBe)
+            walk(
+                record.int(12), at: end, specificity: specificity | 1 << shift,
+                spans: spans + [position..<end], mayBe)
         }
     }
 
@@ -155,7 +169,9 @@ struct RestSearch {
     private func literalsFit(_ operation: CatalogOperation) -> Bool {
         operation.literalRange.allSatisfy { number in
             let record = file.record(.queryLiterals, number)
-            guard let given = request.query.first(where: { record.text(0).equals($0.name) }) else { return false }
+            guard let given = request.query.first(where: { record.text(0).equals($0.name) }) else {
+                return false
+            }
             // `?acl` also comes as `?acl=`.
             return record.optionalText(4).map { $0.equals(given.value ?? "") } ?? (given.value ?? "").isEmpty
         }

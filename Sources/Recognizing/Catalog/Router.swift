@@ -3,14 +3,17 @@ import Vocabulary
 /// A REST request as far as it routes: method, path, names of the query and of the header fields.
 package struct RestRequest: Sendable {
     package let method: String
-    /// As it came: percent-encoded, beginning with `/`. For S3 the bucket is the first segment, also when it stood in the host.
+    /// As it came: percent-encoded, beginning with `/`. For S3 the bucket is the first segment, also when it
+    /// stood in the host.
     package let path: String
-    /// Decoded names and values in order, without those of a signature (`X-Amz-Signature` and so on); nil: no `=` was there.
+    /// Decoded names and values in order, without those of a signature (`X-Amz-Signature` and so on); nil: no
+    /// `=` was there.
     package let query: [(name: String, value: String?)]
     /// The names of the header fields, lower case.
     package let headers: Set<String>
 
-    package init(method: String, path: String, query: [(name: String, value: String?)], headers: Set<String>) {
+    package init(method: String, path: String, query: [(name: String, value: String?)], headers: Set<String>)
+    {
         self.method = method
         self.path = path
         self.query = query
@@ -25,8 +28,8 @@ package struct RestMatch: Sendable {
     package let labels: [(name: String, value: String)]
     /// Query names that neither the template nor a member has; a caller that is strict refuses them.
     package let unknownQuery: [String]
-    /// False when the path fits but for one trailing slash: SDKs of other families leave it out or add it. Send the template's
-    /// form then. Never false for S3, where the slash belongs to the key.
+    /// False when the path fits but for one trailing slash: SDKs of other families leave it out or add it.
+    /// Send the template's form then. Never false for S3, where the slash belongs to the key.
     package let isExactSlash: Bool
 }
 
@@ -51,16 +54,17 @@ package struct Router: Sendable {
 
     package init(_ catalog: Catalog = .builtIn) { self.catalog = catalog }
 
-    /// The operations that the request fits best; more than one only if nothing in path, query and header names tells them
-    /// apart. The caller decides what that means. Empty: no operation that we know.
+    /// The operations that the request fits best; more than one only if nothing in path, query and header
+    /// names tells them apart. The caller decides what that means. Empty: no operation that we know.
     ///
-    /// Literal query and required query and headers must be there. Of those that fit, in this order: literal segments before
-    /// labels before labels of many segments; fewest unknown query names; most literal query; within one service also most
-    /// required query, then most required headers. Dot segments fit nothing but S3, where they are part of the key.
+    /// Literal query and required query and headers must be there. Of those that fit, in this order: literal
+    /// segments before labels before labels of many segments; fewest unknown query names; most literal query;
+    /// within one service also most required query, then most required headers. Dot segments fit nothing but
+    /// S3, where they are part of the key.
     ///
     /// - Parameters:
-    ///   - signedAs: The service of the credential scope. Without it, S3 is a candidate only if no other service fits, and
-    ///     services that live on hosts of their own are none.
+    ///   - signedAs: The service of the credential scope. Without it, S3 is a candidate only if no other
+    ///     service fits, and services that live on hosts of their own are none.
     ///   - isCandidate: Which services may be meant, by what else is known of the request.
     package func restCandidates(
         for request: RestRequest, signedAs: String?,
@@ -78,7 +82,8 @@ package struct Router: Sendable {
         if search.fits.allSatisfy({ $0.operation.service.isS3 }) {
             let isS3Named = signers != nil && !search.fits.isEmpty
             let other = segments.last == "" && segments.count > 1 ? segments.dropLast() : segments + [""]
-            var second = RestSearch(catalog: catalog, request: request, segments: Array(other), isExactSlash: false)
+            var second = RestSearch(
+                catalog: catalog, request: request, segments: Array(other), isExactSlash: false)
             if !isS3Named { second.run { !$0.isS3 && mayBe($0) } }
             if !second.fits.isEmpty { search = second }
         }

@@ -66,7 +66,8 @@ struct ActionPattern: Hashable, Sendable {
         if name.isLiteral, actions.contains(service, nameText) { return }
         let names = actions.names(service)
         guard !names.isEmpty else {
-            throw PatternFault("no IAM service has the prefix `\(shown(service))`" + hint(service, actions.prefixes))
+            throw PatternFault(
+                "no IAM service has the prefix `\(shown(service))`" + hint(service, actions.prefixes))
         }
         guard names.contains(where: { name.matches($0) }) else {
             throw PatternFault("no IAM action matches" + hint(text, names.map { "\(service):\($0)" }))

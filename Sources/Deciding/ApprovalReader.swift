@@ -18,7 +18,8 @@ struct ApprovalReader {
     /// The terms that `node` states; nil with a fault when they cannot be kept.
     func read(_ node: Node, issues: inout IssueList) -> ApprovalTerms? {
         let keys = [
-            "Approvers", "Scope", "GrantTTL", "MaxUses", "PendingTTL", "FirstUseWithin", "Hold", "Confirm", "AgentReason",
+            "Approvers", "Scope", "GrantTTL", "MaxUses", "PendingTTL", "FirstUseWithin", "Hold", "Confirm",
+            "AgentReason",
             "ReviewReason", "Evidence",
         ]
         let later = ["PostReview", "Notify", "Quorum", "DistinctGroups", "ShowDiff"]
@@ -36,7 +37,8 @@ struct ApprovalReader {
             quorums: readQuorum(fields, issues: &issues).map { [$0] } ?? [],
             grantTTL: grantTTL,
             maxUses: uses(fields, issues: &issues) ?? defaults.maxUses,
-            pendingTTL: time("PendingTTL", upTo: Limit.pendingTTL, fields, issues: &issues) ?? defaults.pendingTTL,
+            pendingTTL: time("PendingTTL", upTo: Limit.pendingTTL, fields, issues: &issues)
+                ?? defaults.pendingTTL,
             firstUseWithin: firstUse,
             hold: hold(fields, issues: &issues) ?? defaults.hold,
             confirmsTyped: word("typed", of: "Confirm", fields, issues: &issues),
@@ -49,7 +51,9 @@ struct ApprovalReader {
 
     private func readQuorum(_ fields: Fields, issues: inout IssueList) -> ApprovalTerms.Quorum? {
         guard let node = fields["Approvers"] else {
-            issues.add(file, fields.place, "`Approvers` must be stated: a list of groups or people, or a map of counts")
+            issues.add(
+                file, fields.place,
+                "`Approvers` must be stated: a list of groups or people, or a map of counts")
             return nil
         }
         let needs: [ApprovalTerms.Quorum.Need]
@@ -58,7 +62,8 @@ struct ApprovalReader {
             anyOne = false
             needs = entries.compactMap { entry in
                 guard let name = known(.init(text: entry.key, place: entry.place), issues: &issues),
-                    let text = Fields.text(entry.value, of: "the count of `\(name)`", in: file, issues: &issues)
+                    let text = Fields.text(
+                        entry.value, of: "the count of `\(name)`", in: file, issues: &issues)
                 else { return nil }
                 guard let count = wholeNumber(text.text, in: 1...Limit.reviews) else {
                     issues.add(file, text.place, "`\(shown(text.text))` is no count: 1 to \(Limit.reviews)")
@@ -83,7 +88,9 @@ struct ApprovalReader {
         }
         let quorum = ApprovalTerms.Quorum(needs: needs, anyOne: anyOne)
         if !approvers.fulfils([quorum], by: approvers.people.map(\.name)) {
-            issues.add(file, node.place, "these approvers can never be met: approvers.yaml has too few people for them")
+            issues.add(
+                file, node.place,
+                "these approvers can never be met: approvers.yaml has too few people for them")
         }
         return quorum
     }
@@ -110,7 +117,9 @@ struct ApprovalReader {
 
     private func checkEvidence(_ fields: Fields, issues: inout IssueList) {
         guard let text = fields.text("Evidence", issues: &issues) else { return }
-        issues.add(file, text.place, "`Evidence: \(shown(text.text))` is not in this version: reviews are not signed yet")
+        issues.add(
+            file, text.place,
+            "`Evidence: \(shown(text.text))` is not in this version: reviews are not signed yet")
     }
 
     private func time(
@@ -118,7 +127,8 @@ struct ApprovalReader {
     ) -> Duration? {
         guard let text = fields.text(key, issues: &issues) else { return nil }
         guard let time = duration(text.text) else {
-            issues.add(file, text.place, "`\(shown(text.text))` is no duration: write `90s`, `15m`, `2h` or `1d`")
+            issues.add(
+                file, text.place, "`\(shown(text.text))` is no duration: write `90s`, `15m`, `2h` or `1d`")
             return nil
         }
         guard time > .zero, time <= most else {

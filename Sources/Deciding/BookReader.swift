@@ -2,7 +2,9 @@ import Vocabulary
 
 /// Reads `approvers.yaml`.
 func readApprovers(_ root: Node, in file: String, issues: inout IssueList) -> ApproverBook {
-    guard let top = Fields(root, of: "the file", in: file, keys: ["Countersign", "People", "Groups"], issues: &issues)
+    guard
+        let top = Fields(
+            root, of: "the file", in: file, keys: ["Countersign", "People", "Groups"], issues: &issues)
     else { return ApproverBook() }
     checkVersion(top, issues: &issues)
     var people: [ApproverBook.Person] = []
@@ -20,7 +22,9 @@ func readApprovers(_ root: Node, in file: String, issues: inout IssueList) -> Ap
 }
 
 private func readPerson(_ node: Node, in file: String, issues: inout IssueList) -> ApproverBook.Person? {
-    guard let fields = Fields(node, of: "a person", in: file, keys: ["Name", "Uids", "Keys"], issues: &issues) else {
+    guard
+        let fields = Fields(node, of: "a person", in: file, keys: ["Name", "Uids", "Keys"], issues: &issues)
+    else {
         return nil
     }
     guard let text = fields.text("Name", issues: &issues) else {
@@ -38,7 +42,8 @@ private func readGroups(
 ) -> [String: [ApproverName]] {
     guard let node = top["Groups"] else { return [:] }
     guard case .map(let entries) = node.content else {
-        issues.add(top.file, node.place, "`Groups` is a map of group names to lists of people, not \(node.kind)")
+        issues.add(
+            top.file, node.place, "`Groups` is a map of group names to lists of people, not \(node.kind)")
         return [:]
     }
     var groups: [String: [ApproverName]] = [:]
@@ -67,14 +72,17 @@ private func readGroups(
 func readAgents(
     _ root: Node, in file: String, attachments: inout [Attachment], issues: inout IssueList
 ) -> AgentBook {
-    guard let top = Fields(root, of: "the file", in: file, keys: ["Countersign", "Agents"], issues: &issues) else {
+    guard let top = Fields(root, of: "the file", in: file, keys: ["Countersign", "Agents"], issues: &issues)
+    else {
         return AgentBook()
     }
     checkVersion(top, issues: &issues)
     var agents: [AgentBook.Agent] = []
     let keys = ["Name", "Owner", "Uids", "Policies"]
     for node in elements(top["Agents"], of: "`Agents`", in: file, issues: &issues) {
-        guard let fields = Fields(node, of: "an agent", in: file, keys: keys, issues: &issues) else { continue }
+        guard let fields = Fields(node, of: "an agent", in: file, keys: keys, issues: &issues) else {
+            continue
+        }
         guard let text = fields.text("Name", issues: &issues) else {
             if fields["Name"] == nil { issues.add(file, node.place, "an agent has no `Name`") }
             continue
@@ -113,7 +121,8 @@ func checkVersion(_ top: Fields, issues: inout IssueList) {
     }
     guard let text = Fields.text(version, of: "`Countersign`", in: top.file, issues: &issues) else { return }
     if !text.text.utf8.elementsEqual("1".utf8) {
-        issues.add(top.file, text.place, "`Countersign: \(shown(text.text))` is not known: this version reads 1")
+        issues.add(
+            top.file, text.place, "`Countersign: \(shown(text.text))` is not known: this version reads 1")
     }
 }
 

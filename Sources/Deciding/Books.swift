@@ -50,7 +50,9 @@ package struct ApproverBook: Hashable, Sendable {
     package subscript(name: ApproverName) -> Person? { people.first { $0.name == name } }
 
     /// The person whose uid is `uid`; nil when it is nobody's.
-    package func approver(forUID uid: UInt32) -> ApproverName? { people.first { $0.uids.contains(uid) }?.name }
+    package func approver(forUID uid: UInt32) -> ApproverName? {
+        people.first { $0.uids.contains(uid) }?.name
+    }
 
     /// The names of the groups that `person` is in, sorted.
     package func groups(of person: ApproverName) -> [String] {
@@ -93,7 +95,9 @@ package struct ApproverBook: Hashable, Sendable {
     ///
     /// Augmenting paths (Kuhn): who sits may move to another seat that they fit, to make room. At most needs
     /// x people steps each.
-    private func seats(of quorum: ApprovalTerms.Quorum, taken people: [ApproverName]) -> [ApprovalTerms.Quorum.Need] {
+    private func seats(of quorum: ApprovalTerms.Quorum, taken people: [ApproverName]) -> [ApprovalTerms.Quorum
+        .Need]
+    {
         var seated: [[ApproverName]] = quorum.needs.map { _ in [] }
 
         func seat(_ person: ApproverName, tried: inout Set<Int>) -> Bool {

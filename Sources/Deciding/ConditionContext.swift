@@ -20,7 +20,10 @@ struct ConditionContext {
         /// The key named `text` in any case.
         init?(named text: String) {
             let folded = text.asciiLowercased
-            guard let key = Self.allCases.first(where: { $0.rawValue.asciiLowercased.utf8.elementsEqual(folded.utf8) })
+            guard
+                let key = Self.allCases.first(where: {
+                    $0.rawValue.asciiLowercased.utf8.elementsEqual(folded.utf8)
+                })
             else { return nil }
             self = key
         }
@@ -49,7 +52,8 @@ struct ConditionContext {
         case .own(let key): return own(key)
         case .request(let name):
             let value = meaning.keys[name]
-            guard value == .unknown, name.utf8.elementsEqual("aws:requestedregion".utf8), !meaning.region.isEmpty
+            guard value == .unknown, name.utf8.elementsEqual("aws:requestedregion".utf8),
+                !meaning.region.isEmpty
             else { return value }
             return .filled([meaning.region])
         }

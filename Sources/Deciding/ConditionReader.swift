@@ -5,8 +5,10 @@ struct ConditionReader {
     /// The operators that this version carries out; `…IfExists`, `ForAllValues:` and `ForAnyValue:` go with
     /// all but `Null`.
     static let operators = [
-        "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike",
-        "StringNotLike", "Bool", "NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals",
+        "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase",
+        "StringLike",
+        "StringNotLike", "Bool", "NumericEquals", "NumericNotEquals", "NumericLessThan",
+        "NumericLessThanEquals",
         "NumericGreaterThan", "NumericGreaterThanEquals", "Null",
     ]
 
@@ -32,7 +34,9 @@ struct ConditionReader {
         for entry in operators {
             guard let read = readOperator(entry, issues: &issues) else { continue }
             guard case .map(let keys) = entry.value.content, !keys.isEmpty else {
-                issues.add(file, entry.value.place, "`\(shown(entry.key))` is a map of condition keys, not \(entry.value.kind)")
+                issues.add(
+                    file, entry.value.place,
+                    "`\(shown(entry.key))` is a map of condition keys, not \(entry.value.kind)")
                 continue
             }
             var seen: Set<String> = []
@@ -65,7 +69,8 @@ struct ConditionReader {
             let known = Self.operators.joined(separator: ", ")
             issues.add(
                 file, entry.place,
-                "operator `\(shown(entry.key))` is not in this version, which has \(known)" + hint(entry.key, Self.operators))
+                "operator `\(shown(entry.key))` is not in this version, which has \(known)"
+                    + hint(entry.key, Self.operators))
             return nil
         }
         return Operator(base: base, quantifier: quantifier, ifExists: ifExists)
@@ -87,7 +92,8 @@ struct ConditionReader {
         }
         guard operands.count == texts.count, !operands.isEmpty else { return nil }
         return Condition(
-            key: key, comparison: comparison(of: operands, read), isNegated: read.isNegated, ifExists: read.ifExists,
+            key: key, comparison: comparison(of: operands, read), isNegated: read.isNegated,
+            ifExists: read.ifExists,
             quantifier: read.quantifier)
     }
 
@@ -97,7 +103,9 @@ struct ConditionReader {
         let name = entry.key.asciiLowercased
         if name.utf8.starts(with: "countersign:".utf8) {
             if let own = ConditionContext.OwnKey(named: name) { return .own(own) }
-            let later = ["countersign:host", "countersign:breakglass"].contains { $0.utf8.elementsEqual(name.utf8) }
+            let later = ["countersign:host", "countersign:breakglass"].contains {
+                $0.utf8.elementsEqual(name.utf8)
+            }
             let near = hint(entry.key, ConditionContext.OwnKey.allCases.map(\.rawValue))
             let fault = later ? "is not in this version" : "is no condition key" + near
             issues.add(file, entry.place, "`\(shown(entry.key))` \(fault)")
@@ -119,7 +127,8 @@ struct ConditionReader {
         case .itemCount, .bodyBytes, .hourUTC:
             return read.base == "Bool" ? "is a number: use a Numeric operator" : nil
         case .agent, .session, .strength, .task, .accessLevel, .sensitivity, .wireProtocol:
-            return read.base == "Bool" || read.base.hasPrefix("Numeric") ? "is text: use a String operator" : nil
+            return read.base == "Bool" || read.base.hasPrefix("Numeric")
+                ? "is text: use a String operator" : nil
         }
     }
 
@@ -131,7 +140,9 @@ struct ConditionReader {
         case number(Int64)
     }
 
-    private func operand(_ text: String, _ key: Condition.Key, _ read: Operator) throws(PatternFault) -> Operand {
+    private func operand(_ text: String, _ key: Condition.Key, _ read: Operator) throws(PatternFault)
+        -> Operand
+    {
         if read.base == "Bool" || read.base == "Null" {
             switch text.asciiLowercased {
             case "true": return .bool(true)
@@ -153,7 +164,8 @@ struct ConditionReader {
             !values.contains(where: { $0.asciiLowercased.utf8.elementsEqual(text.asciiLowercased.utf8) })
         {
             let known = values.joined(separator: ", ")
-            throw PatternFault("`\(shown(text))` is no `\(own.rawValue)`, which is \(known)" + hint(text, values))
+            throw PatternFault(
+                "`\(shown(text))` is no `\(own.rawValue)`, which is \(known)" + hint(text, values))
         }
         return .string(.init(text: literal, pattern: nil))
     }

@@ -13,7 +13,8 @@ package func decide(
         return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .unsignedByModel) }))
     }
     if meaning.isAlwaysAnswered {
-        return .allow(Allowance(meaning, grounds: meaning.judgedPairs.map { _ in .alwaysAnswered }, fingerprint: nil))
+        return .allow(
+            Allowance(meaning, grounds: meaning.judgedPairs.map { _ in .alwaysAnswered }, fingerprint: nil))
     }
     let verdicts = meaning.judgedPairs.map { pair in
         judge(ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair), under: policy)
@@ -30,7 +31,8 @@ package func decide(
     for verdict in verdicts {
         switch (verdict, question, grant) {
         case (.allow(let statement), _, _): grounds.append(.statement(statement.id))
-        case (.ask(let asked), _, let grant?): grounds.append(.grant(grant, statements: asked.statements.map(\.id)))
+        case (.ask(let asked), _, let grant?):
+            grounds.append(.grant(grant, statements: asked.statements.map(\.id)))
         case (.ask, let question?, nil): return .ask(question)
         // INVARIANT: a pair that asks makes a question, and a denied one has returned; were either wrong,
         // nothing is allowed.
@@ -90,7 +92,8 @@ private func judge(_ context: ConditionContext, under policy: PolicySet) -> Verd
     if resource.isWhollyUnknown {
         // Nobody can allow what is not named; humans can be asked about it, where policy asks about
         // everything.
-        let wide = floor.contains(where: \.isForEveryResource) ? floor : floor + asks.filter(\.isForEveryResource)
+        let wide =
+            floor.contains(where: \.isForEveryResource) ? floor : floor + asks.filter(\.isForEveryResource)
         guard wide.contains(where: \.isForEveryResource), let asked = Asked(wide) else {
             return .deny(matching.isEmpty ? .byDefault : .unknownResource)
         }
@@ -106,7 +109,8 @@ extension Action {
     fileprivate var isNamed: Bool {
         let wildcards: [UInt8] = [0x2A, 0x3F]
         return !prefix.isEmpty && !name.isEmpty
-            && !prefix.utf8.contains(where: wildcards.contains) && !name.utf8.contains(where: wildcards.contains)
+            && !prefix.utf8.contains(where: wildcards.contains)
+            && !name.utf8.contains(where: wildcards.contains)
     }
 }
 

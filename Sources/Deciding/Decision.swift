@@ -10,6 +10,7 @@ package enum Decision: Hashable, Sendable {
 
 /// Why a call may be sent: one ground a pair, in the order of the call's pairs. Only `decide` makes one.
 package struct Allowance: Hashable, Sendable {
+    /// What opens one pair.
     package enum Ground: Hashable, Sendable {
         case statement(StatementID)
         /// A live grant covers the pair, which `statements` ask for.
@@ -74,6 +75,7 @@ package struct Question: Hashable, Sendable {
 
 /// Why a call is refused: every failing pair.
 package struct Denial: Hashable, Sendable {
+    /// Why one pair is refused.
     package enum Reason: Hashable, Sendable {
         /// A `Deny` statement matches.
         case statement(StatementID)
@@ -87,6 +89,7 @@ package struct Denial: Hashable, Sendable {
         case unsignedByModel
     }
 
+    /// One failing pair.
     package struct Item: Hashable, Sendable {
         package let pair: Pair
         package let reason: Reason
@@ -110,6 +113,7 @@ package struct ApprovalTerms: Hashable, Sendable {
         package let needs: [Need]
         package let anyOne: Bool
 
+        /// So many reviews by members of one group, or by one person.
         package struct Need: Hashable, Sendable {
             /// A group or person of `approvers.yaml`.
             package let name: String
@@ -127,6 +131,7 @@ package struct ApprovalTerms: Hashable, Sendable {
         }
     }
 
+    /// Which calls a grant covers.
     package enum Scope: String, Hashable, Sendable {
         case exact
         case resource
@@ -134,6 +139,7 @@ package struct ApprovalTerms: Hashable, Sendable {
         case statement
     }
 
+    /// How long the call is held for an answer before the agent is told to come back.
     package enum Hold: Hashable, Sendable {
         /// By the client that calls (`notes/clients.md` section 5).
         case auto

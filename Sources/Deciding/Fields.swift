@@ -26,8 +26,10 @@ struct Fields {
         }
         for entry in entries where !keys.contains(where: { $0.utf8.elementsEqual(entry.key.utf8) }) {
             let isLater = later.contains { $0.utf8.elementsEqual(entry.key.utf8) }
-            let fault = isLater
-                ? "`\(entry.key)` is not in this version" : "\(what) has no key `\(shown(entry.key))`" + hint(entry.key, keys)
+            let fault =
+                isLater
+                ? "`\(entry.key)` is not in this version"
+                : "\(what) has no key `\(shown(entry.key))`" + hint(entry.key, keys)
             issues.add(file, entry.place, fault)
         }
         (self.file, self.place, self.entries) = (file, node.place, entries)

@@ -71,7 +71,8 @@ package struct Reservation: ~Copyable, Sendable {
     package let at: Instant
 
     init(
-        call: Call, caller: Caller, allowance: Allowance, request: RequestID, uses: [Use], policy: Digest, at: Instant
+        call: Call, caller: Caller, allowance: Allowance, request: RequestID, uses: [Use], policy: Digest,
+        at: Instant
     ) {
         self.call = call
         self.caller = caller

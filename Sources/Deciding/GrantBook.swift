@@ -70,7 +70,9 @@ package struct GrantBook: Hashable, Sendable {
     package func state(of id: GrantID, at now: Instant) -> State? { records[id]?.state(at: now) }
 
     /// How many uses of grant `id` are left, whatever its state; 0 when the book has none.
-    package func usesLeft(of id: GrantID) -> Int { records[id].map { max(0, $0.grant.maxUses - $0.taken.count) } ?? 0 }
+    package func usesLeft(of id: GrantID) -> Int {
+        records[id].map { max(0, $0.grant.maxUses - $0.taken.count) } ?? 0
+    }
 
     /// Every grant with its state at `now`, the latest start first.
     package func states(at now: Instant) -> [(grant: Grant, state: State, usesLeft: Int)] {
@@ -131,7 +133,8 @@ package struct GrantBook: Hashable, Sendable {
 
     /// Revokes every grant of `session` that is active at `now`; returns them, sorted.
     package mutating func revokeAll(of session: SessionID, at now: Instant) -> [GrantID] {
-        let ids = records.values.filter { $0.grant.session == session && $0.state(at: now) == .active }.map(\.grant.id)
+        let ids = records.values.filter { $0.grant.session == session && $0.state(at: now) == .active }.map(
+            \.grant.id)
         for id in ids { records[id]?.isRevoked = true }
         return ids.sorted { $0.text < $1.text }
     }
@@ -142,7 +145,8 @@ package struct GrantBook: Hashable, Sendable {
     ///
     /// - Throws: the first ``GrantError`` found; then nothing was taken.
     package mutating func reserve(
-        _ call: Call, for allowance: Allowance, caller: Caller, request: RequestID, policy: Digest, at now: Instant
+        _ call: Call, for allowance: Allowance, caller: Caller, request: RequestID, policy: Digest,
+        at now: Instant
     ) throws(GrantError) -> Reservation {
         guard allowance.call == call.meaning.digest else { throw .otherCall }
         var uses: [Use] = []
@@ -153,7 +157,8 @@ package struct GrantBook: Hashable, Sendable {
         }
         for use in uses { records[use.grant]?.taken.insert(use.number) }
         return Reservation(
-            call: call, caller: caller, allowance: allowance, request: request, uses: uses, policy: policy, at: now)
+            call: call, caller: caller, allowance: allowance, request: request, uses: uses, policy: policy,
+            at: now)
     }
 
     /// Gives `use` back: only where AWS certainly did not act. A use that is not taken changes nothing.

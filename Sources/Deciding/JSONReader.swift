@@ -44,7 +44,9 @@ private struct JSONPlaces {
         guard nodeCount <= Node.Limit.nodeCount else {
             throw ReadFault(place, "more than \(Node.Limit.nodeCount) values")
         }
-        guard depth <= Node.Limit.depth else { throw ReadFault(place, "more than \(Node.Limit.depth) levels deep") }
+        guard depth <= Node.Limit.depth else {
+            throw ReadFault(place, "more than \(Node.Limit.depth) levels deep")
+        }
         switch value {
         case .null: throw ReadFault(place, "`null` is not accepted: leave the key out")
         case .bool(let value):

@@ -68,7 +68,8 @@ struct ReadFault: Error {
 /// The one document in `bytes`: IAM JSON for a name that ends in `.json`, else YAML.
 func readDocument(named name: String, _ bytes: [UInt8]) throws(ReadFault) -> Node {
     guard bytes.count <= Node.Limit.fileByteCount else {
-        throw ReadFault(.start, "the file has \(bytes.count) bytes: at most \(Node.Limit.fileByteCount) are read")
+        throw ReadFault(
+            .start, "the file has \(bytes.count) bytes: at most \(Node.Limit.fileByteCount) are read")
     }
     let source = try SourceText(bytes)
     return name.utf8.reversed().starts(with: ".json".utf8.reversed())

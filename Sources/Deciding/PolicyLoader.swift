@@ -34,17 +34,19 @@ struct PolicyLoader {
         if let root = root("agents.yaml") {
             agents = readAgents(root, in: "agents.yaml", attachments: &attachments, issues: &issues)
         }
-        for attachment in attachments where !files.contains(where: { $0.name.utf8.elementsEqual(attachment.file.utf8) })
-        {
+        for attachment in attachments
+        where !files.contains(where: { $0.name.utf8.elementsEqual(attachment.file.utf8) }) {
             let near = hint(attachment.file, files.map(\.name).filter { !isBook($0) })
             issues.add("agents.yaml", attachment.place, "there is no file `\(shown(attachment.file))`" + near)
         }
         for (file, root) in roots where !isBook(file) {
-            readDocument(root, in: file, attached: attachments.filter { $0.file.utf8.elementsEqual(file.utf8) })
+            readDocument(
+                root, in: file, attached: attachments.filter { $0.file.utf8.elementsEqual(file.utf8) })
         }
         guard issues.issues.isEmpty else { throw PolicyError(issues: issues.issues) }
         return PolicySet(
-            digest: PolicySet.digest(of: files), statements: statements.sorted { $0.id < $1.id }, agents: agents,
+            digest: PolicySet.digest(of: files), statements: statements.sorted { $0.id < $1.id },
+            agents: agents,
             approvers: approvers)
     }
 
@@ -53,8 +55,7 @@ struct PolicyLoader {
     }
 
     private mutating func read(_ file: PolicyFile) -> Node? {
-        let endings = [".yaml", ".yml", ".json"]
-        guard endings.contains(where: { file.name.utf8.reversed().starts(with: $0.utf8.reversed()) }) else {
+        guard PolicyFile.isRead(file.name) else {
             issues.add(file.name, .start, "a policy file ends in .yaml, .yml or .json")
             return nil
         }
@@ -82,8 +83,11 @@ struct PolicyLoader {
         } else {
             checkVersion(top, issues: &issues)
         }
-        if let version = top.text("Version", issues: &issues), !version.text.utf8.elementsEqual("2012-10-17".utf8) {
-            issues.add(file, version.place, "version `\(shown(version.text))` is not read: only 2012-10-17 is")
+        if let version = top.text("Version", issues: &issues),
+            !version.text.utf8.elementsEqual("2012-10-17".utf8)
+        {
+            issues.add(
+                file, version.place, "version `\(shown(version.text))` is not read: only 2012-10-17 is")
         }
         guard let id = documentID(top, in: file, isPlain: isPlain) else { return }
         let agents = documentAgents(top, attached: attached)
@@ -94,7 +98,8 @@ struct PolicyLoader {
         var nodes = [node]
         if case .list(let elements) = node.content { nodes = elements }
         var reader = StatementReader(
-            document: id, file: file, isPlain: isPlain, agents: agents, actions: actions, approvers: approvers)
+            document: id, file: file, isPlain: isPlain, agents: agents, actions: actions, approvers: approvers
+        )
         for (index, node) in nodes.enumerated() {
             guard let statement = reader.read(node, number: index + 1, issues: &issues) else { continue }
             statements.append(statement)
@@ -115,10 +120,12 @@ struct PolicyLoader {
                 issues.add(file, top.place, "`Id` must be stated: decisions name their statements by it")
                 return nil
             }
-            text = Fields.Text(text: String(file.split(separator: ".", maxSplits: 1).first ?? ""), place: top.place)
+            text = Fields.Text(
+                text: String(file.split(separator: ".", maxSplits: 1).first ?? ""), place: top.place)
         }
         guard isIdentifier(text.text) else {
-            issues.add(file, text.place, "`\(shown(text.text))` is no `Id`: 1 to 128 of letters, digits and - _ .")
+            issues.add(
+                file, text.place, "`\(shown(text.text))` is no `Id`: 1 to 128 of letters, digits and - _ .")
             return nil
         }
         if let other = documents.first(where: { $0.id.utf8.elementsEqual(text.text.utf8) }) {
@@ -135,14 +142,16 @@ struct PolicyLoader {
             if let attachment = attached.first {
                 issues.add(
                     top.file, entry.place,
-                    "`Agents` is stated here, and agents.yaml gives the file to `\(attachment.agent)`: one place is enough")
+                    "`Agents` is stated, and agents.yaml gives the file to `\(attachment.agent)`: keep one"
+                )
             }
             return stated
         }
         if attached.isEmpty {
             issues.add(
                 top.file, top.place,
-                "`Agents` must be stated: `Agents: [\"*\"]` for all, or give the file to an agent in agents.yaml")
+                "`Agents` must be stated: `[\"*\"]` for all, or attach the file to an agent in agents.yaml"
+            )
         }
         return attached.map { Fields.Text(text: $0.agent.text, place: top.place) }
     }
@@ -150,5 +159,6 @@ struct PolicyLoader {
 
 /// Whether `text` can name a document or statement.
 func isIdentifier(_ text: String) -> Bool {
-    (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { $0.isAlphanumeric || [0x2D, 0x2E, 0x5F].contains($0) }
+    (1...128).contains(text.utf8.count)
+        && text.utf8.allSatisfy { $0.isAlphanumeric || [0x2D, 0x2E, 0x5F].contains($0) }
 }

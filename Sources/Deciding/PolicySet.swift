@@ -11,6 +11,14 @@ package struct PolicyFile: Hashable, Sendable {
         self.name = name
         self.bytes = bytes
     }
+
+    /// Whether a file of the policy folder is part of the set by its name: one that ends in `.yaml`, `.yml`
+    /// or `.json` and is not hidden.
+    package static func isRead(_ name: String) -> Bool {
+        let endings = [".yaml", ".yml", ".json"]
+        return name.utf8.first != 0x2E
+            && endings.contains { name.utf8.reversed().starts(with: $0.utf8.reversed()) }
+    }
 }
 
 /// All statements of the policy folder, with its agents and approvers. Right by construction: only
@@ -82,7 +90,9 @@ private struct StatementIndex: Sendable {
             for prefix in Set(actions.compactMap { $0.literal == nil ? $0.prefix : nil }) {
                 byPrefix[prefix, default: []].append(place)
             }
-            for action in Set(actions.compactMap { action in action.literal.map { "\(action.prefix ?? ""):\($0)" } }) {
+            for action in Set(
+                actions.compactMap { action in action.literal.map { "\(action.prefix ?? ""):\($0)" } })
+            {
                 byAction[action, default: []].append(place)
             }
         }

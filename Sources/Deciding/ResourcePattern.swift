@@ -56,7 +56,8 @@ struct ResourceText {
             switch part {
             case .known(let text): symbols += text.unicodeScalars.map { .scalar($0.value) }
             case .unknown: symbols.append(.unknown)
-            case .unknownCharacters(let count): symbols += Array(repeating: .someAlphanumeric, count: max(0, count))
+            case .unknownCharacters(let count):
+                symbols += Array(repeating: .someAlphanumeric, count: max(0, count))
             }
         }
         self.symbols = symbols
@@ -110,9 +111,12 @@ struct ResourcePattern: Hashable, Sendable {
         _ = try withoutVariables(text)
         guard split.count == 6 else {
             let found = split.count == 1 ? "1 part" : "\(split.count) parts"
-            throw PatternFault("an ARN has 6 parts, `arn:partition:service:region:account:resource`, this has \(found)")
+            throw PatternFault(
+                "an ARN has 6 parts, `arn:partition:service:region:account:resource`, this has \(found)")
         }
-        guard split[0].elementsEqual("arn".unicodeScalars) else { throw PatternFault("an ARN begins with `arn:`") }
+        guard split[0].elementsEqual("arn".unicodeScalars) else {
+            throw PatternFault("an ARN begins with `arn:`")
+        }
         guard !split[2].isEmpty, !split[2].contains("*"), !split[2].contains("?") else {
             throw PatternFault("the service of an ARN must be named, without a wildcard")
         }
@@ -132,7 +136,9 @@ struct ResourcePattern: Hashable, Sendable {
     func covers(_ resource: ResourceText, presumes: Bool) -> Truth {
         guard let parts else { return .yes }
         if let scalars = resource.scalars {
-            if let ranges = resource.parts, zip(parts, ranges).allSatisfy({ $0.matches(scalars[$1]) }) { return .yes }
+            if let ranges = resource.parts, zip(parts, ranges).allSatisfy({ $0.matches(scalars[$1]) }) {
+                return .yes
+            }
             return whole.matches(scalars[...]) ? .unknown : .no
         }
         // In the first five parts an unknown run holds no colon: no ARN has one there.
@@ -140,7 +146,8 @@ struct ResourcePattern: Hashable, Sendable {
             let symbols = resource.symbols
             if zip(parts, ranges).allSatisfy({ $0.matchesEvery(symbols[$1]) }) { return .yes }
         }
-        if presumes, let presumed = resource.presumed, let name = parts.last, name.ends(with: presumed.ending),
+        if presumes, let presumed = resource.presumed, let name = parts.last,
+            name.ends(with: presumed.ending),
             zip(parts, presumed.parts).allSatisfy({ $0.matches(presumed.scalars[$1]) })
         {
             // The pattern names this one entity: what the request leaves out does not tell two of them apart.

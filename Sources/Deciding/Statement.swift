@@ -60,7 +60,8 @@ package struct Statement: Hashable, Sendable {
     let scope: Scope
 
     init(
-        id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, agents: [[Pattern]], scope: Scope
+        id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, agents: [[Pattern]],
+        scope: Scope
     ) {
         self.id = id
         self.rule = rule

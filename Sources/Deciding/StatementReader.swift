@@ -27,10 +27,12 @@ struct StatementReader {
     /// The statement that `node` writes, the `number`th of its document; nil with a fault when it is none.
     mutating func read(_ node: Node, number: Int, issues: inout IssueList) -> Statement? {
         let keys = [
-            "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Agents", "Approval", "Log",
+            "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Agents",
+            "Approval", "Log",
         ]
         let later = ["Limit", "Principal", "NotPrincipal"]
-        guard let fields = Fields(node, of: "a statement", in: file, keys: keys, later: later, issues: &issues)
+        guard
+            let fields = Fields(node, of: "a statement", in: file, keys: keys, later: later, issues: &issues)
         else { return nil }
         let sid = readSid(fields, number: number, issues: &issues)
         let own = readAgents(fields.texts("Agents", issues: &issues), issues: &issues)
@@ -39,11 +41,13 @@ struct StatementReader {
         checkLog(fields, issues: &issues)
         guard let rule = readRule(fields, issues: &issues), let sid else { return nil }
         let text = JSON.object([
-            .init("Id", .string(document)), .init("Agents", .strings(agents.map(\.text))), .init("Statement", node.json),
+            .init("Id", .string(document)), .init("Agents", .strings(agents.map(\.text))),
+            .init("Statement", node.json),
         ])
         return Statement(
             id: StatementID(document: document, sid: sid), rule: rule, file: file, line: node.place.line,
-            digest: sha256(text.canonical), agents: fields["Agents"] == nil ? [stated] : [stated, own], scope: scope)
+            digest: sha256(text.canonical), agents: fields["Agents"] == nil ? [stated] : [stated, own],
+            scope: scope)
     }
 
     private mutating func readSid(_ fields: Fields, number: Int, issues: inout IssueList) -> String? {
@@ -60,7 +64,8 @@ struct StatementReader {
             return nil
         }
         guard isIdentifier(text.text) else {
-            issues.add(file, text.place, "`\(shown(text.text))` is no `Sid`: 1 to 128 of letters, digits and - _ .")
+            issues.add(
+                file, text.place, "`\(shown(text.text))` is no `Sid`: 1 to 128 of letters, digits and - _ .")
             return nil
         }
         guard sids.insert(text.text).inserted else {
@@ -76,14 +81,16 @@ struct StatementReader {
             return nil
         }
         let names = Effect.allCases.map(\.rawValue)
-        guard let effect = Effect.allCases.first(where: { $0.rawValue.utf8.elementsEqual(text.text.utf8) }) else {
+        guard let effect = Effect.allCases.first(where: { $0.rawValue.utf8.elementsEqual(text.text.utf8) })
+        else {
             let known = names.joined(separator: ", ")
             let near = hint(text.text, names)
             issues.add(file, text.place, "`\(shown(text.text))` is no `Effect`, which is \(known)" + near)
             return nil
         }
         if effect.asks, isPlain {
-            issues.add(file, text.place, "`\(effect.rawValue)` needs `\"Countersign\": 1` at the top of the file")
+            issues.add(
+                file, text.place, "`\(effect.rawValue)` needs `\"Countersign\": 1` at the top of the file")
             return nil
         }
         switch effect {
@@ -91,7 +98,8 @@ struct StatementReader {
             if let entry = fields.entry("Approval") {
                 issues.add(
                     file, entry.place,
-                    "`Approval` belongs to `AllowWithApproval` and `RequireApproval`, not to `\(effect.rawValue)`")
+                    "`Approval` belongs to effects that ask, not to `\(effect.rawValue)`"
+                )
             }
             return effect == .allow ? .allow : .deny
         case .allowWithApproval, .requireApproval:
@@ -109,9 +117,13 @@ struct StatementReader {
     private func readAgents(_ texts: [Fields.Text], issues: inout IssueList) -> [Pattern] {
         texts.compactMap { text in
             let bytes = text.text.utf8
-            let isPattern = bytes.count <= 64 && bytes.allSatisfy { $0.isLowerAlphanumeric || [0x2D, 0x2A, 0x3F].contains($0) }
+            let isPattern =
+                bytes.count <= 64
+                && bytes.allSatisfy { $0.isLowerAlphanumeric || [0x2D, 0x2A, 0x3F].contains($0) }
             guard isPattern else {
-                issues.add(file, text.place, "`\(shown(text.text))` is no agent: 1 to 64 of a-z, 0-9, - and wildcards")
+                issues.add(
+                    file, text.place,
+                    "`\(shown(text.text))` is no agent: 1 to 64 of a-z, 0-9, - and wildcards")
                 return nil
             }
             return Pattern(text.text[...])

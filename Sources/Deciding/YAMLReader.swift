@@ -43,7 +43,9 @@ private struct YAMLReader {
     mutating func document() throws(ReadFault) -> Node {
         _ = try next()
         let opening = try next()
-        guard opening.kind != YAML_STREAM_END_EVENT else { throw ReadFault(opening.place, "the file is empty") }
+        guard opening.kind != YAML_STREAM_END_EVENT else {
+            throw ReadFault(opening.place, "the file is empty")
+        }
         if opening.hasDirective { throw ReadFault(opening.place, "a YAML directive is not accepted here") }
         let root = try node(from: try next(), depth: 1)
         _ = try next()
@@ -121,7 +123,8 @@ private struct YAMLReader {
         var event = Event(kind: raw.type, place: Place(raw.start_mark))
         if raw.type == YAML_ALIAS_EVENT {
             let name = shown(text(of: cs_event_anchor(&raw)))
-            throw ReadFault(event.place, "alias `*\(name)` is not accepted: put it in quotes if a wildcard is meant")
+            throw ReadFault(
+                event.place, "alias `*\(name)` is not accepted: put it in quotes if a wildcard is meant")
         }
         if let anchor = cs_event_anchor(&raw) {
             let name = shown(text(of: anchor))
@@ -142,7 +145,9 @@ private struct YAMLReader {
         return event
     }
 
-    private func text(of name: UnsafePointer<yaml_char_t>?) -> String { name.map { String(cString: $0) } ?? "" }
+    private func text(of name: UnsafePointer<yaml_char_t>?) -> String {
+        name.map { String(cString: $0) } ?? ""
+    }
 
     /// libyaml's complaint, in words that say what to do where the cause is known.
     private func fault() -> ReadFault {
@@ -170,5 +175,7 @@ private struct YAMLReader {
 }
 
 extension Place {
-    fileprivate init(_ mark: yaml_mark_t) { self.init(line: Int(mark.line) + 1, column: Int(mark.column) + 1) }
+    fileprivate init(_ mark: yaml_mark_t) {
+        self.init(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+    }
 }

@@ -10,7 +10,9 @@ import Vocabulary
         try PolicySet.load(files: [PolicyFile("approvers.yaml", people)], actions: knownActions).approvers
     }
 
-    static func names(_ texts: [String]) throws -> [ApproverName] { try texts.map { try ApproverName(parsing: $0) } }
+    static func names(_ texts: [String]) throws -> [ApproverName] {
+        try texts.map { try ApproverName(parsing: $0) }
+    }
 
     static func anyOf(_ names: String...) -> Quorum {
         Quorum(needs: names.map { .init(name: $0, count: 1) }, anyOne: true)
@@ -23,7 +25,8 @@ import Vocabulary
     @Test(
         "a list wants any one, a map so many of each, and a person counts once in a quorum",
         arguments: [
-            ([anyOf("oncall")], [], false), ([anyOf("oncall")], ["alice"], true), ([anyOf("oncall")], ["carol"], false),
+            ([anyOf("oncall")], [], false), ([anyOf("oncall")], ["alice"], true),
+            ([anyOf("oncall")], ["carol"], false),
             ([anyOf("oncall", "carol")], ["carol"], true), ([anyOf("oncall")], ["mallory"], false),
             ([each(["oncall": 2])], ["alice"], false), ([each(["oncall": 2])], ["alice", "alice"], false),
             ([each(["oncall": 2])], ["alice", "bob"], true),
@@ -68,13 +71,16 @@ import Vocabulary
         var random = SeededRandom(seed: 11)
         let everyone = ["alice", "bob", "carol", "dave"]
         for _ in 0..<400 {
-            let groups = (0..<3).map { group in (group, everyone.filter { _ in Bool.random(using: &random) }) }
+            let groups = (0..<3).map { group in (group, everyone.filter { _ in Bool.random(using: &random) })
+            }
             let members = try groups.filter { !$0.1.isEmpty }
                 .map { (name: "g\($0.0)", people: try Self.names($0.1)) }
             let book = ApproverBook(
                 people: try Self.names(everyone).map { .init(name: $0, uids: [], keys: []) },
                 groups: Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.people) }))
-            let needs = members.map { Quorum.Need(name: $0.name, count: Int.random(in: 1...2, using: &random)) }
+            let needs = members.map {
+                Quorum.Need(name: $0.name, count: Int.random(in: 1...2, using: &random))
+            }
             let reviewers = try Self.names(everyone.filter { _ in Bool.random(using: &random) })
             guard !needs.isEmpty else { continue }
             let seats = needs.flatMap { need in Array(repeating: need.name, count: need.count) }
@@ -86,7 +92,9 @@ import Vocabulary
                 }
             }
             let quorum = Quorum(needs: needs, anyOne: false)
-            #expect(book.fulfils([quorum], by: reviewers) == canSeat(seats[...], reviewers), "\(quorum) \(reviewers)")
+            #expect(
+                book.fulfils([quorum], by: reviewers) == canSeat(seats[...], reviewers),
+                "\(quorum) \(reviewers)")
         }
     }
 }

@@ -5,7 +5,8 @@ import Vocabulary
 @testable import Deciding
 
 @Suite("Judging conditions") struct ConditionTests {
-    /// Whether an `Allow` and whether a `Deny` with the condition takes effect: `both`, `none`, or `deny` alone where the truth is unknown.
+    /// Whether an `Allow` and whether a `Deny` with the condition takes effect: `both`, `none`, or `deny`
+    /// alone where the truth is unknown.
     static func effect(
         _ condition: String, keys: ConditionKeys = ConditionKeys(), task: String? = "T-1", items: Int = 1,
         level: AccessLevel = .write
@@ -13,7 +14,7 @@ import Vocabulary
         func takesEffect(_ effect: String) throws -> Bool {
             let set = try PolicySet.of(
                 """
-                - {Sid: S, Effect: \(effect), Action: dynamodb:GetItem, Resource: "*", Condition: {\(condition)}}
+                - {Sid: S, Effect: \(effect), Action: "dynamodb:*", Resource: "*", Condition: {\(condition)}}
                 """)
             let said = try set.says("dynamodb:GetItem", level: level, keys: keys, task: task, items: items)
             return said.hasSuffix("test/S")
@@ -32,7 +33,8 @@ import Vocabulary
         return keys
     }
 
-    /// Each row: the operator with its values, and what it makes of `a`, of `b`, of an absent and of an unknown key.
+    /// Each row: the operator with its values, and what it makes of `a`, of `b`, of an absent and of an
+    /// unknown key.
     @Test(
         "operators over one value",
         arguments: [
@@ -58,7 +60,8 @@ import Vocabulary
         ])
     func oneValue(_ condition: String, _ expected: [String]) throws {
         let found = [
-            try Self.effect(condition, keys: Self.keys(["a"])), try Self.effect(condition, keys: Self.keys(["b"])),
+            try Self.effect(condition, keys: Self.keys(["a"])),
+            try Self.effect(condition, keys: Self.keys(["b"])),
             try Self.effect(condition, keys: Self.keys(nil)), try Self.effect(condition),
         ]
         #expect(found == expected)
@@ -68,14 +71,16 @@ import Vocabulary
     @Test(
         "operators over several values",
         arguments: [
-            ("StringEquals: {x:k: [a, b]}", ["a", "b"], "none"), ("StringNotEquals: {x:k: c}", ["a", "b"], "none"),
+            ("StringEquals: {x:k: [a, b]}", ["a", "b"], "none"),
+            ("StringNotEquals: {x:k: c}", ["a", "b"], "none"),
             ("ForAllValues:StringEquals: {x:k: [a, b, c]}", ["a", "b"], "both"),
             ("ForAllValues:StringEquals: {x:k: a}", ["a", "b"], "none"),
             ("ForAllValues:StringEquals: {x:k: a}", [], "both"),
             ("ForAllValues:StringNotEquals: {x:k: c}", ["a", "b"], "both"),
             ("ForAllValues:StringNotEquals: {x:k: b}", ["a", "b"], "none"),
             ("ForAnyValue:StringEquals: {x:k: b}", ["a", "b"], "both"),
-            ("ForAnyValue:StringEquals: {x:k: c}", ["a", "b"], "none"), ("ForAnyValue:StringEquals: {x:k: a}", [], "none"),
+            ("ForAnyValue:StringEquals: {x:k: c}", ["a", "b"], "none"),
+            ("ForAnyValue:StringEquals: {x:k: a}", [], "none"),
             ("ForAnyValue:StringNotEquals: {x:k: a}", ["a", "b"], "both"),
             ("ForAnyValue:StringNotEquals: {x:k: [a, b]}", ["a", "b"], "none"),
             ("ForAnyValue:StringLike: {x:k: \"tenant-?\"}", ["tenant-1", "other"], "both"),
@@ -99,10 +104,12 @@ import Vocabulary
             ("StringLike: {countersign:Agent: \"etl-*\"}", "none"),
             ("StringEquals: {countersign:Strength: listener}", "both"),
             ("StringEquals: {countersign:Strength: signed}", "none"),
-            ("StringEquals: {countersign:Task: T-1}", "both"), ("\"Null\": {countersign:Task: \"true\"}", "none"),
+            ("StringEquals: {countersign:Task: T-1}", "both"),
+            ("\"Null\": {countersign:Task: \"true\"}", "none"),
             ("StringEquals: {countersign:AccessLevel: Write}", "both"),
             ("StringEquals: {countersign:AccessLevel: [Read, List]}", "none"),
-            ("Bool: {countersign:Mutates: \"true\"}", "both"), ("Bool: {countersign:Mutates: \"false\"}", "none"),
+            ("Bool: {countersign:Mutates: \"true\"}", "both"),
+            ("Bool: {countersign:Mutates: \"false\"}", "none"),
             ("StringEquals: {countersign:Sensitivity: metadata}", "both"),
             ("StringEquals: {countersign:Protocol: awsJson1.0}", "both"),
             ("NumericGreaterThan: {countersign:ItemCount: 24}", "both"),
@@ -110,7 +117,8 @@ import Vocabulary
             ("NumericNotEquals: {countersign:ItemCount: 25}", "none"),
             ("NumericLessThan: {countersign:ItemCount: 26}", "both"),
             ("NumericGreaterThanEquals: {countersign:ItemCount: 25}", "both"),
-            ("NumericEquals: {countersign:BodyBytes: 0}", "both"), ("NumericEquals: {countersign:HourUTC: 8}", "both"),
+            ("NumericEquals: {countersign:BodyBytes: 0}", "both"),
+            ("NumericEquals: {countersign:HourUTC: 8}", "both"),
             ("StringEquals: {countersign:HourUTC: 8}", "both"),
             ("StringEquals: {aws:RequestedRegion: us-east-1}", "both"),
             ("StringEquals: {aws:RequestedRegion: eu-west-1}", "none"),
@@ -128,7 +136,8 @@ import Vocabulary
     @Test func `a call without a task has none, and an unknown level is no level`() throws {
         #expect(try Self.effect("\"Null\": {countersign:Task: \"true\"}", task: nil) == "both")
         #expect(try Self.effect("StringEquals: {countersign:AccessLevel: Read}", level: .unknown) == "deny")
-        #expect(try Self.effect("StringNotEquals: {countersign:AccessLevel: Read}", level: .unknown) == "deny")
+        #expect(
+            try Self.effect("StringNotEquals: {countersign:AccessLevel: Read}", level: .unknown) == "deny")
         #expect(try Self.effect("Bool: {countersign:Mutates: \"true\"}", level: .unknown) == "both")
     }
 

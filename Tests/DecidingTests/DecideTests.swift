@@ -1,3 +1,4 @@
+import Recognizing
 import Testing
 import Vocabulary
 
@@ -11,23 +12,29 @@ import Vocabulary
         #expect(try empty.says("dynamodb:GetItem") == "deny byDefault")
     }
 
-    @Test func `an allow opens its action on its resource for its agent, and none of their neighbors`() throws {
+    @Test func `an allow opens its action on its resource for its agent, and none of their neighbors`() throws
+    {
         let set = try PolicySet.of(
-            "- {Sid: A, Effect: Allow, Action: dynamodb:GetItem, Resource: '\(orders)'}", agents: "[\"support-*\"]")
+            "- {Sid: A, Effect: Allow, Action: dynamodb:GetItem, Resource: '\(orders)'}",
+            agents: "[\"support-*\"]")
         #expect(try set.says("dynamodb:GetItem") == "allow test/A")
         #expect(try set.says("dynamodb:getitem") == "allow test/A")
         #expect(try set.says("dynamodb:PutItem") == "deny byDefault")
         #expect(try set.says("dynamodb:GetItem", Resource(orders + "2")) == "deny byDefault")
-        #expect(try set.says("dynamodb:GetItem", Resource(orders.replacing("orders", with: "Orders"))) == "deny byDefault")
+        #expect(
+            try set.says("dynamodb:GetItem", Resource(orders.replacing("orders", with: "Orders")))
+                == "deny byDefault")
         #expect(try set.says("dynamodb:GetItem", agent: "etl-1") == "deny byDefault")
         #expect(try set.says("s3:GetItem") == "deny byDefault")
     }
 
-    /// Each row: the effects that match, and what follows. Deny, then the floor, then Allow, then AllowWithApproval.
+    /// Each row: the effects that match, and what follows. Deny, then the floor, then Allow, then
+    /// AllowWithApproval.
     @Test(
         "the first effect that matches decides",
         arguments: [
-            ([], "deny byDefault"), (["Allow"], "allow test/Allow"), (["AllowWithApproval"], "ask test/AllowWithApproval"),
+            ([], "deny byDefault"), (["Allow"], "allow test/Allow"),
+            (["AllowWithApproval"], "ask test/AllowWithApproval"),
             (["RequireApproval"], "ask test/RequireApproval"), (["Deny"], "deny test/Deny"),
             (["AllowWithApproval", "Allow"], "allow test/Allow"),
             (["Allow", "RequireApproval"], "ask test/RequireApproval"),
@@ -40,7 +47,8 @@ import Vocabulary
         let other = "- {Sid: Other, Effect: Allow, Action: s3:GetObject, Resource: \"*\"}"
         let statements = effects.map { effect in
             let tail = effect.hasSuffix("Approval") ? ", \(Self.approval)" : ""
-            return "- {Sid: \(effect), Effect: \(effect), Action: dynamodb:DeleteItem, Resource: \"*\"\(tail)}"
+            return
+                "- {Sid: \(effect), Effect: \(effect), Action: dynamodb:DeleteItem, Resource: \"*\"\(tail)}"
         }
         for order in [statements + [other], [other] + statements.reversed()] {
             let set = try PolicySet.of(order.joined(separator: "\n"))
@@ -65,6 +73,214 @@ import Vocabulary
         let question = try #require(try decision("s3:GetObject", "s3:PutObject").question)
         #expect(question.pairs.map(\.action.name) == ["PutObject"])
         #expect(try decision().word == "deny byDefault")
+    }
+
+    // MARK: - What no statement can do
+
+    @Test func `an operation that is unsigned by model is not relayed`() throws {
+        let set = try PolicySet.of("- {Sid: A, Effect: Allow, Action: '*', Resource: '*'}")
+        let meaning = try meaning([pair("sts:AssumeRole", .star)], unsigned: true)
+        let decision = decide(meaning, caller: try caller(), under: set, grants: GrantBook(), at: noon)
+        #expect(decision.word == "deny unsignedByModel")
+    }
+
+    @Test func `who am I is always answered, also against a denial`() throws {
+        let set = try PolicySet.of("- {Sid: No, Effect: Deny, Action: '*', Resource: '*'}")
+        let who = try meaning([pair("sts:GetCallerIdentity", .star, .read)], always: true)
+        let decision = decide(who, caller: try caller(), under: set, grants: GrantBook(), at: noon)
+        guard case .allow(let allowance) = decision else { return #expect(Bool(false), "not allowed") }
+        #expect(allowance.grounds == [.alwaysAnswered])
+        let other = try meaning([pair("sts:GetCallerIdentity", .star, .read)])
+        #expect(
+            decide(other, caller: try caller(), under: set, grants: GrantBook(), at: noon).word
+                == "deny test/No")
+    }
+
+    @Test func `a call without pairs, or an action without a name, is denied under everything`() throws {
+        let set = try PolicySet.of("- {Sid: A, Effect: Allow, Action: '*', Resource: '*'}")
+        let nothing = decide(try meaning([]), caller: try caller(), under: set, grants: GrantBook(), at: noon)
+        #expect(nothing.word == "deny byDefault")
+        guard case .deny(let denial) = nothing else { return }
+        #expect(denial.items.map(\.pair.action.description) == ["dynamodb:DeleteItem"])
+        for action in ["dynamodb:?", "dynamodb:*", "dynamodb:", ":GetItem", "*:GetItem"] {
+            #expect(try set.says(action) == "deny byDefault", "\(action)")
+        }
+        #expect(try set.says("dynamodb:GetItem") == "allow test/A")
+    }
+
+    @Test func `a request that names a star matches no pattern but a star`() throws {
+        let set = try PolicySet.of(
+            "- {Sid: A, Effect: Allow, Action: s3:GetObject, Resource: 'arn:aws:s3:::b/k'}")
+        #expect(try set.says("s3:GetObject", Resource("arn:aws:s3:::b/*")) == "deny byDefault")
+        #expect(try set.says("s3:GetObject", Resource("*")) == "deny byDefault")
+    }
+
+    // MARK: - Replies that hold credentials
+
+    /// Each row: the statements, and what they say of `sts:AssumeRole`, whose reply holds credentials.
+    @Test(
+        "credentials are handed out only where a statement names the action",
+        arguments: [
+            (["Allow *"], "deny vendsCredentials"), (["Allow sts:*"], "deny vendsCredentials"),
+            (["Allow sts:Assume????"], "deny vendsCredentials"), (["Allow sts:AssumeRole"], "allow test/S0"),
+            (["Allow sts:assumerole"], "allow test/S0"), (["AllowWithApproval *"], "deny vendsCredentials"),
+            (["AllowWithApproval sts:AssumeRole"], "ask test/S0"),
+            (["Allow *", "AllowWithApproval sts:AssumeRole"], "ask test/S1"),
+            (["RequireApproval *"], "deny vendsCredentials"),
+            (["RequireApproval sts:AssumeRole"], "ask test/S0"),
+            (["RequireApproval sts:*", "Allow sts:AssumeRole"], "ask test/S0"),
+            (["RequireApproval sts:*", "Allow *"], "deny vendsCredentials"),
+            (["Allow sts:AssumeRole", "Deny sts:*"], "deny test/S1"), ([], "deny byDefault"),
+        ])
+    func vending(_ statements: [String], _ expected: String) throws {
+        let lines = statements.enumerated().map { index, text in
+            let words = text.split(separator: " ")
+            let tail = words[0].hasSuffix("Approval") ? ", \(Self.approval)" : ""
+            return "- {Sid: S\(index), Effect: \(words[0]), Action: \"\(words[1])\", Resource: \"*\"\(tail)}"
+        }
+        let other = "- {Sid: Other, Effect: Allow, Action: s3:GetObject, Resource: \"*\"}"
+        let set = try PolicySet.of((lines + [other]).joined(separator: "\n"))
+        #expect(try set.says("sts:AssumeRole", .star, vends: true) == expected)
+    }
+
+    @Test func `NotAction names nothing`() throws {
+        let set = try PolicySet.of("- {Sid: A, Effect: Allow, NotAction: sts:AssumeRole, Resource: '*'}")
+        #expect(try set.says("sts:GetSessionToken", .star, vends: true) == "deny vendsCredentials")
+        #expect(try set.says("sts:GetSessionToken", .star) == "allow test/A")
+    }
+
+    // MARK: - Several statements ask
+
+    @Test func `all asking statements bind, each to its strictest term`() throws {
+        let set = try PolicySet.of(
+            """
+            - Sid: A
+              Effect: RequireApproval
+              Action: dynamodb:DeleteItem
+              Resource: "*"
+              Approval: {Approvers: [oncall], GrantTTL: 10m, MaxUses: 5, Hold: 20s, Confirm: typed}
+            - Sid: B
+              Effect: RequireApproval
+              Action: "dynamodb:*"
+              Resource: "*"
+              Approval: {Approvers: {secops: 2}, MaxUses: 3, FirstUseWithin: 5m, Hold: 5s, PendingTTL: 25m}
+            - Sid: C
+              Effect: AllowWithApproval
+              Action: "dynamodb:*"
+              Resource: "*"
+              Approval: {Approvers: [alice], GrantTTL: 1m, ReviewReason: required, AgentReason: required}
+            """)
+        let decision = decide(
+            try meaning([pair("dynamodb:DeleteItem", Resource(orders))]), caller: try caller(), under: set,
+            grants: GrantBook(), at: noon)
+        let question = try #require(decision.question)
+        #expect(question.statements.map(\.sid) == ["A", "B"])
+        let terms = question.terms
+        #expect(terms.quorums.map { $0.needs.map(\.name) } == [["oncall"], ["secops"]])
+        #expect(terms.quorums.map(\.anyOne) == [true, false])
+        #expect((terms.grantTTL, terms.maxUses, terms.pendingTTL) == (.seconds(600), 3, .seconds(1_500)))
+        #expect((terms.firstUseWithin, terms.hold) == (.seconds(300), .fixed(.seconds(5))))
+        #expect(terms.confirmsTyped && !terms.needsAgentReason && !terms.needsReviewReason)
+        #expect(terms.scope == .exact)
+    }
+
+    @Test func `merging is the stricter of each term, in either order`() {
+        let quorum = ApprovalTerms.Quorum(needs: [.init(name: "a", count: 1)], anyOne: true)
+        let loose = ApprovalTerms(quorums: [quorum], scope: .statement, maxUses: 9)
+        let strict = ApprovalTerms(
+            quorums: [quorum], scope: .resource, grantTTL: .seconds(1), maxUses: 2, pendingTTL: .seconds(2),
+            firstUseWithin: .seconds(1), hold: .fixed(.zero), confirmsTyped: true, needsAgentReason: true,
+            needsReviewReason: true, needsSignedEvidence: true, needsPostReview: true)
+        #expect(loose.merged(with: strict) == strict)
+        #expect(strict.merged(with: loose) == strict)
+    }
+
+    // MARK: - Properties
+
+    /// Statements of every effect over a small world of actions, resources and agents.
+    static func randomStatement(_ random: inout SeededRandom, _ number: Int, effect: String? = nil) -> String
+    {
+        let effect = effect ?? random.pick(["Allow", "Deny", "AllowWithApproval", "RequireApproval"])
+        let action = random.pick(["dynamodb:GetItem", "dynamodb:*Item", "s3:*", "*", "sts:AssumeRole"])
+        let resource = random.pick([
+            "*", orders, "arn:aws:dynamodb:*:*:table/*", "arn:aws:s3:::b/?",
+            "arn:aws:dynamodb:us-east-1:*:table/o*",
+        ])
+        let condition = random.pick([
+            "", ", Condition: {StringEquals: {x:k: a}}", ", Condition: {StringNotEquals: {x:k: a}}",
+            ", Condition: {Bool: {countersign:Mutates: \"true\"}}",
+        ])
+        let key = random.pick(["Action", "Action", "Action", "NotAction"])
+        let tail = effect.hasSuffix("Approval") ? ", \(approval)" : ""
+        return
+            "- {Sid: S\(number), Effect: \(effect), \(key): \"\(action)\", "
+            + "Resource: \"\(resource)\"\(condition)\(tail)}"
+    }
+
+    static func randomMeaning(_ random: inout SeededRandom) throws -> Meaning {
+        let resources: [Resource] = [
+            Resource(orders), .star, .unknown, Resource("arn:aws:s3:::b/k"),
+            Resource([.known("arn:aws:dynamodb:us-east-1:111122223333:table/"), .unknown]),
+            Resource([.known("arn:aws:dynamodb:us-east-1:"), .unknown, .known(":table/orders")]),
+            Resource("::::::"),
+        ]
+        let actions = ["dynamodb:GetItem", "s3:GetObject", "sts:AssumeRole", "x:?"]
+        let levels: [AccessLevel] = [.read, .write, .unknown]
+        let pairs = (0..<Int.random(in: 0...3, using: &random)).map { _ in
+            pair(random.pick(actions), random.pick(resources), random.pick(levels))
+        }
+        var keys = ConditionKeys()
+        let values: [ConditionKeys.Value] = [
+            .filled(["a"]), .filled(["b"]), .filled(["a", "b"]), .absent, .unknown,
+        ]
+        keys["x:k"] = random.pick(values)
+        return try meaning(
+            pairs, keys: keys, vends: Bool.random(using: &random),
+            always: Int.random(in: 0...9, using: &random) == 0)
+    }
+
+    @Test func `one more denial or floor never allows more, and one more Allow never lifts a denial`() throws
+    {
+        var random = SeededRandom(seed: 3)
+        var counts: [String: Int] = [:]
+        for _ in 0..<400 {
+            let statements = (0..<Int.random(in: 1...5, using: &random)).map {
+                Self.randomStatement(&random, $0)
+            }
+            let base = try PolicySet.of(statements.joined(separator: "\n"))
+            func adding(_ effect: String) throws -> PolicySet {
+                let more = Self.randomStatement(&random, 99, effect: effect)
+                return try PolicySet.of(
+                    (statements + [more]).shuffled(using: &random).joined(separator: "\n"))
+            }
+            let (denying, floored, opened) = (
+                try adding("Deny"), try adding("RequireApproval"), try adding("Allow")
+            )
+            for _ in 0..<10 {
+                let meaning = try Self.randomMeaning(&random)
+                func rank(_ set: PolicySet) throws -> Int {
+                    switch decide(meaning, caller: try caller(), under: set, grants: GrantBook(), at: noon) {
+                    case .deny(let denial):
+                        #expect(!denial.items.isEmpty)
+                        return denial.items.contains {
+                            if case .statement = $0.reason { true } else { false }
+                        } ? -1 : 0
+                    case .ask(let question):
+                        #expect(!question.pairs.isEmpty && !question.terms.quorums.isEmpty)
+                        return 1
+                    case .allow(let allowance):
+                        #expect(allowance.grounds.count == max(1, meaning.pairs.count))
+                        return 2
+                    }
+                }
+                let before = try rank(base)
+                counts["\(before)", default: 0] += 1
+                #expect(try rank(denying) <= before)
+                #expect(try rank(floored) <= max(1, before))
+                if before == -1 { #expect(try rank(opened) == -1) }
+            }
+        }
+        #expect(counts.values.allSatisfy { $0 > 30 } && counts.count == 4, "\(counts)")
     }
 }
 

@@ -32,7 +32,8 @@ import Vocabulary
         session: UInt64 = 7, agent name: String = "support-7", fingerprint: Digest? = nil
     ) throws -> Grant {
         Grant(
-            id: GrantID(random: number), approval: ApprovalID(random: number), agent: try AgentName(parsing: name),
+            id: GrantID(random: number), approval: ApprovalID(random: number),
+            agent: try AgentName(parsing: name),
             session: SessionID(random: session), digest: try digest(byte), statements: question.statements,
             fingerprint: fingerprint ?? question.fingerprint, start: noon,
             end: noon.advanced(by: .seconds(minutes * 60)),
@@ -50,7 +51,8 @@ import Vocabulary
         _ book: GrantBook, after wait: Duration = .zero, as caller: Caller? = nil, meaning: Meaning? = nil
     ) -> String {
         decide(
-            meaning ?? meant, caller: caller ?? agent, under: policy, grants: book, at: noon.advanced(by: wait)
+            meaning ?? meant, caller: caller ?? agent, under: policy, grants: book,
+            at: noon.advanced(by: wait)
         ).word
     }
 
@@ -65,11 +67,13 @@ import Vocabulary
     /// Decides and, if allowed, reserves: the uses taken, or the error.
     func reserve(_ book: inout GrantBook, after wait: Duration = .zero) throws -> [Use] {
         let now = noon.advanced(by: wait)
-        guard case .allow(let allowance) = decide(meant, caller: agent, under: policy, grants: book, at: now) else {
+        guard case .allow(let allowance) = decide(meant, caller: agent, under: policy, grants: book, at: now)
+        else {
             return []
         }
         let reservation = try book.reserve(
-            try Self.call(meant), for: allowance, caller: agent, request: RequestID(random: 1), policy: policy.digest,
+            try Self.call(meant), for: allowance, caller: agent, request: RequestID(random: 1),
+            policy: policy.digest,
             at: now)
         return reservation.uses
     }
@@ -83,7 +87,8 @@ import Vocabulary
         #expect(try says(book, as: caller("support-8")) == "ask test/Ask")
         #expect(try says(book, as: caller(session: 8)) == "ask test/Ask")
         #expect(
-            try says(book, meaning: meaning([pair("dynamodb:DeleteItem", Resource(orders))], digest: 2)) == "ask test/Ask")
+            try says(book, meaning: meaning([pair("dynamodb:DeleteItem", Resource(orders))], digest: 2))
+                == "ask test/Ask")
     }
 
     @Test func `a grant covers from its first moment until just before its end`() throws {
@@ -97,24 +102,33 @@ import Vocabulary
 
     @Test func `a grant whose statement changed asks anew`() throws {
         let book = try book(grant())
-        for changed in [Self.ask.replacing("15m", with: "14m"), Self.ask.replacing("oncall", with: "secops")] {
+        for changed in [Self.ask.replacing("15m", with: "14m"), Self.ask.replacing("oncall", with: "secops")]
+        {
             let set = try PolicySet.of(changed)
             #expect(decide(meant, caller: agent, under: set, grants: book, at: noon).word == "ask test/Ask")
         }
         let added = try PolicySet.of(Self.ask + "\n" + Self.ask.replacing("Sid: Ask", with: "Sid: More"))
-        #expect(decide(meant, caller: agent, under: added, grants: book, at: noon).word == "ask test/Ask test/More")
-        let beside = try PolicySet.of(Self.ask + "\n- {Sid: Other, Effect: Allow, Action: s3:GetObject, Resource: '*'}")
+        #expect(
+            decide(meant, caller: agent, under: added, grants: book, at: noon).word
+                == "ask test/Ask test/More")
+        let beside = try PolicySet.of(
+            Self.ask + "\n- {Sid: Other, Effect: Allow, Action: s3:GetObject, Resource: '*'}")
         #expect(decide(meant, caller: agent, under: beside, grants: book, at: noon).word == "allow test/Ask")
     }
 
     @Test func `a denial beats a live grant`() throws {
-        let set = try PolicySet.of(Self.ask + "\n- {Sid: No, Effect: Deny, Action: \"dynamodb:*\", Resource: '*'}")
-        #expect(decide(meant, caller: agent, under: set, grants: try book(grant()), at: noon).word == "deny test/No")
+        let set = try PolicySet.of(
+            Self.ask + "\n- {Sid: No, Effect: Deny, Action: \"dynamodb:*\", Resource: '*'}")
+        #expect(
+            decide(meant, caller: agent, under: set, grants: try book(grant()), at: noon).word
+                == "deny test/No")
     }
 
     @Test func `the ground names the grant and what it answers`() throws {
         let id = GrantID(random: 1)
-        guard case .allow(let allowance) = decide(meant, caller: agent, under: policy, grants: try book(grant()), at: noon)
+        guard
+            case .allow(let allowance) = decide(
+                meant, caller: agent, under: policy, grants: try book(grant()), at: noon)
         else { return #expect(Bool(false), "not allowed") }
         #expect(allowance.grounds == [.grant(id, statements: question.statements)])
         #expect(allowance.grants == [id])
@@ -132,7 +146,8 @@ import Vocabulary
     @Test func `a grant of one use is spent by one call`() throws {
         var book = try book(grant())
         let uses = try reserve(&book)
-        #expect(uses == [Use(grant: GrantID(random: 1), approval: ApprovalID(random: 1), number: 1, maxUses: 1)])
+        #expect(
+            uses == [Use(grant: GrantID(random: 1), approval: ApprovalID(random: 1), number: 1, maxUses: 1)])
         #expect(says(book) == "ask test/Ask")
         #expect(book.state(of: GrantID(random: 1), at: noon) == .exhausted)
         #expect(book.usesLeft(of: GrantID(random: 1)) == 0)
@@ -188,11 +203,14 @@ import Vocabulary
     @Test func `between decision and reservation everything is checked again`() throws {
         let id = GrantID(random: 1)
         let fresh = try book(grant(uses: 1, firstUse: 5))
-        guard case .allow(let allowance) = decide(meant, caller: agent, under: policy, grants: fresh, at: noon) else {
+        guard
+            case .allow(let allowance) = decide(meant, caller: agent, under: policy, grants: fresh, at: noon)
+        else {
             return #expect(Bool(false), "not allowed")
         }
         func error(
-            _ change: (inout GrantBook) throws -> Void = { _ in }, after wait: Duration = .zero, as caller: Caller? = nil,
+            _ change: (inout GrantBook) throws -> Void = { _ in }, after wait: Duration = .zero,
+            as caller: Caller? = nil,
             meaning: Meaning? = nil
         ) throws -> GrantError? {
             var book = fresh
@@ -202,7 +220,8 @@ import Vocabulary
                 let call = try? Self.call(meaning ?? meant)
                 guard let call else { return nil }
                 _ = try book.reserve(
-                    call, for: allowance, caller: caller ?? agent, request: RequestID(random: 1), policy: policy.digest,
+                    call, for: allowance, caller: caller ?? agent, request: RequestID(random: 1),
+                    policy: policy.digest,
                     at: noon.advanced(by: wait))
                 return nil
             } catch {
@@ -227,11 +246,13 @@ import Vocabulary
     @Test func `a call that needs no grant takes no use`() throws {
         let set = try PolicySet.of("- {Sid: A, Effect: Allow, Action: dynamodb:DeleteItem, Resource: '*'}")
         var book = try book(grant())
-        guard case .allow(let allowance) = decide(meant, caller: agent, under: set, grants: book, at: noon) else {
+        guard case .allow(let allowance) = decide(meant, caller: agent, under: set, grants: book, at: noon)
+        else {
             return #expect(Bool(false), "not allowed")
         }
         let reservation = try book.reserve(
-            try Self.call(meant), for: allowance, caller: agent, request: RequestID(random: 1), policy: set.digest,
+            try Self.call(meant), for: allowance, caller: agent, request: RequestID(random: 1),
+            policy: set.digest,
             at: noon)
         #expect(reservation.uses.isEmpty)
         #expect(book.usesLeft(of: GrantID(random: 1)) == 1)

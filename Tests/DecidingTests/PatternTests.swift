@@ -10,7 +10,8 @@ import Vocabulary
             ("*", "", true), ("*", "a/b:c", true), ("?", "", false), ("?", "a", true), ("?", "ab", false),
             ("a*c", "abbc", true), ("a*c", "abbcd", false), ("a*b*c", "a-b-b-c", true), ("*?", "", false),
             ("?*", "é", true), ("?", "é", true), ("?", "e\u{301}", false), ("é", "e\u{301}", false),
-            ("*.tar.gz", "x.tar.tar.gz", true), ("${*}", "*", true), ("${*}", "a", false), ("a${?}", "ab", false),
+            ("*.tar.gz", "x.tar.tar.gz", true), ("${*}", "*", true), ("${*}", "a", false),
+            ("a${?}", "ab", false),
             ("${$}{a}", "${a}", true), ("", "", true), ("", "a", false), ("a", "A", false),
         ])
     func known(_ pattern: String, _ text: String, _ expected: Bool) {
@@ -32,7 +33,8 @@ import Vocabulary
         #expect(!pattern.matchesEvery(symbols[...]))
     }
 
-    /// Every text of up to 3 characters in place of the unknown, over an alphabet with a character that no pattern holds.
+    /// Every text of up to 3 characters in place of the unknown, over an alphabet with a character that no
+    /// pattern holds.
     static let completions: [String] = {
         let letters = ["a", "b", "z"]
         var all = [""]
@@ -58,14 +60,22 @@ import Vocabulary
                 case .known(let known): texts.map { $0 + known }
                 case .unknown: texts.flatMap { text in Self.completions.map { text + $0 } }
                 case .unknownCharacters(let count):
-                    (0..<count).reduce(texts) { texts, _ in texts.flatMap { text in ["a", "b", "z"].map { text + $0 } } }
+                    (0..<count).reduce(texts) { texts, _ in
+                        texts.flatMap { text in ["a", "b", "z"].map { text + $0 } }
+                    }
                 }
             }
             let matched = texts.filter { pattern.matches($0) }.count
             let symbols = ResourceText(Resource(parts)).symbols
             #expect(pattern.matchesSome(symbols[...]) == (matched > 0), "\(pattern) on \(parts)")
             #expect(pattern.matchesEvery(symbols[...]) == (matched == texts.count), "\(pattern) on \(parts)")
-            if matched == texts.count { counts.every += 1 } else if matched > 0 { counts.some += 1 } else { counts.neither += 1 }
+            if matched == texts.count {
+                counts.every += 1
+            } else if matched > 0 {
+                counts.some += 1
+            } else {
+                counts.neither += 1
+            }
         }
         #expect(counts.every > 100 && counts.some > 100 && counts.neither > 100, "\(counts)")
     }
@@ -92,7 +102,8 @@ import Vocabulary
             ("arn:aws:s3:::b/k", "not an arn", .no),
         ])
     func known(_ pattern: String, _ resource: String, _ expected: Truth) throws {
-        guard pattern.split(separator: ":", omittingEmptySubsequences: false).count >= 6 || pattern == "*" else {
+        guard pattern.split(separator: ":", omittingEmptySubsequences: false).count >= 6 || pattern == "*"
+        else {
             #expect(throws: PatternFault.self) { try ResourcePattern(parsing: pattern) }
             return
         }
@@ -150,7 +161,8 @@ import Vocabulary
     }
 }
 
-/// A generator that a test can repeat: SplitMix64. `SEED=n` in the environment is not needed, seeds are written in the tests.
+/// A generator that a test can repeat: SplitMix64. `SEED=n` in the environment is not needed, seeds are
+/// written in the tests.
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed }

@@ -36,7 +36,8 @@ extension PolicySet {
         let indented = statements.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n")
         let text = "Countersign: 1\nId: test\nAgents: \(agents)\nStatement:\n\(indented)\n"
         return try load(
-            files: [PolicyFile("test.yaml", text), PolicyFile("approvers.yaml", people)], actions: knownActions)
+            files: [PolicyFile("test.yaml", text), PolicyFile("approvers.yaml", people)],
+            actions: knownActions)
     }
 }
 
@@ -58,7 +59,8 @@ func caller(_ agent: String = "support-7", session: UInt64 = 7, task: String? = 
 }
 
 func pair(
-    _ action: String, _ resource: Resource, _ level: AccessLevel = .write, _ sensitivity: Sensitivity = .metadata
+    _ action: String, _ resource: Resource, _ level: AccessLevel = .write,
+    _ sensitivity: Sensitivity = .metadata
 ) -> Pair {
     let parts = action.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     let named = Action(prefix: parts.first ?? "", name: parts.dropFirst().joined(separator: ":"))
@@ -83,14 +85,19 @@ let noon = Instant(secondsSinceEpoch: 1_795_336_260)
 let orders = "arn:aws:dynamodb:us-east-1:111122223333:table/orders"
 
 extension PolicySet {
-    /// What the set says of one pair, in a word: `allow test/Read`, `ask test/A test/B`, `deny test/No`, `deny byDefault`.
+    /// What the set says of one pair, in a word: `allow test/Read`, `ask test/A test/B`, `deny test/No`,
+    /// `deny byDefault`.
     func says(
         _ action: String, _ resource: Resource = Resource(orders), level: AccessLevel = .write,
-        sensitivity: Sensitivity = .metadata, agent: String = "support-7", keys: ConditionKeys = ConditionKeys(),
+        sensitivity: Sensitivity = .metadata, agent: String = "support-7",
+        keys: ConditionKeys = ConditionKeys(),
         vends: Bool = false, task: String? = "T-1", items: Int = 1
     ) throws -> String {
-        let meaning = try meaning([pair(action, resource, level, sensitivity)], keys: keys, vends: vends, items: items)
-        return decide(meaning, caller: try caller(agent, task: task), under: self, grants: GrantBook(), at: noon).word
+        let meaning = try meaning(
+            [pair(action, resource, level, sensitivity)], keys: keys, vends: vends, items: items)
+        return decide(
+            meaning, caller: try caller(agent, task: task), under: self, grants: GrantBook(), at: noon
+        ).word
     }
 }
 

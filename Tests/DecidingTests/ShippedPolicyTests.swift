@@ -1,0 +1,92 @@
+import Foundation
+import Recognizing
+import Testing
+import Vocabulary
+
+@testable import Deciding
+
+@Suite("The policies we ship") struct ShippedPolicyTests {
+    static let folder = Fixtures.root.appendingPathComponent("policies")
+
+    static func load() throws -> PolicySet {
+        let names = try Fixtures.names(in: folder).filter { PolicyFile.isRead($0) }
+        let files = try names.map { try Fixtures.file(folder.appendingPathComponent($0)) }
+        return try PolicySet.load(files: files, actions: ActionNames(Catalog.builtIn))
+    }
+
+    static func cases() throws -> [PolicyCase] {
+        let cases = folder.appendingPathComponent("cases")
+        return try Fixtures.names(in: cases).flatMap {
+            try PolicyCase.read(try Fixtures.file(cases.appendingPathComponent($0)))
+        }
+    }
+
+    @Test func `every case beside them is decided as it says`() throws {
+        let policy = try Self.load()
+        for one in try Self.cases() { #expect(try one.said(by: policy) == one.says, "\(one)") }
+    }
+
+    @Test func `every statement decides some case`() throws {
+        let policy = try Self.load()
+        let said = try Self.cases().map(\.says).joined(separator: " ") + " "
+        for statement in policy.statements { #expect(said.contains(" \(statement.id) "), "\(statement.id)") }
+    }
+
+    @Test func `the matrix is what it was`() throws {
+        let policy = try Self.load()
+        var seen: Set<String> = []
+        let calls = try Self.cases().filter { seen.insert("\($0.action) \($0.resource)").inserted }
+        var lines = [
+            "# agent  action  resource -> decision. UPDATE_FIXTURES=1 rewrites it; read the diff like code."
+        ]
+        for agent in ["local", "support-7"] {
+            lines += try calls.map {
+                "\(agent)  \($0.action)  \($0.resource) -> \(try $0.said(by: policy, to: agent))"
+            }.sorted()
+        }
+        try Fixtures.expect(
+            lines.joined(separator: "\n") + "\n", at: Self.folder.appendingPathComponent("matrix.txt"))
+    }
+
+    @Test func `a team's own Allow opens what asks, and nothing below the floor or denied`() throws {
+        let team = """
+            Countersign: 1
+            Id: team
+            Agents: [local]
+            Statement:
+              - {Sid: All, Effect: Allow, Action: "*", Resource: "*"}
+            """
+        let names = try Fixtures.names(in: Self.folder).filter { PolicyFile.isRead($0) }
+        let files = try names.map { try Fixtures.file(Self.folder.appendingPathComponent($0)) }
+        let policy = try PolicySet.load(
+            files: files + [PolicyFile("team.yaml", team)], actions: ActionNames(Catalog.builtIn))
+        for one in try Self.cases() {
+            let said = try one.said(by: policy)
+            if one.says.hasPrefix("ask baseline/"), !one.resource.elementsEqual("<unknown>") {
+                #expect(said == "allow team/All", "\(one)")
+            } else if !one.says.hasPrefix("allow") {
+                #expect(said == one.says, "\(one)")
+            }
+        }
+    }
+}
+
+@Suite("Recorded policies") struct PolicyFixtureTests {
+    static let folders: [String] = {
+        // The folder is there, or the test that reads it fails.
+        let names = (try? Fixtures.names(in: Fixtures.policies)) ?? []
+        return names.filter { $0 != "refused" && !$0.contains(".") }
+    }()
+
+    @Test("every case is decided as recorded", arguments: folders)
+    func recorded(_ name: String) throws {
+        let folder = Fixtures.policies.appendingPathComponent(name)
+        let names = try Fixtures.names(in: folder).filter { $0 != "cases.yaml" }
+        var files = try names.map { try Fixtures.file(folder.appendingPathComponent($0)) }
+        if !names.contains("approvers.yaml") { files.append(PolicyFile("approvers.yaml", people)) }
+        let policy = try PolicySet.load(files: files, actions: ActionNames(Catalog.builtIn))
+        let cases = try PolicyCase.read(try Fixtures.file(folder.appendingPathComponent("cases.yaml")))
+        #expect(!cases.isEmpty)
+        for one in cases { #expect(try one.said(by: policy) == one.says, "\(one)") }
+    }
+}

@@ -63,6 +63,7 @@ import Vocabulary
                 exchange.end()
             }
             try client.send(get("/") + get("/next"))
+            #expect(try !client.sent().contains("hello"))
             #expect(!client.isOpen)
             #expect(client.exchanges.count == 1)
         }
@@ -200,11 +201,12 @@ import Vocabulary
         #expect(try client.sent() == "")
     }
 
-    @Test func `after an idle time the next head has 10 s of its own`() throws {
+    @Test("after an idle time the next head has 10 s of its own", arguments: [20, 55])
+    func nextHead(idle: Int) throws {
         let client = try TestConnection(answerTarget)
         try client.send(get("/"))
         _ = try client.sent()
-        client.pass(.seconds(55))
+        client.pass(.seconds(Int64(idle)))
         try client.send("G")
         client.pass(.milliseconds(9_999))
         #expect(client.isOpen)

@@ -3,26 +3,34 @@ import Vocabulary
 /// Names what calls of every other service touch, by the catalog's ARN formats and where it found their variables.
 ///
 /// A resource type that the action requires is always named; what the request does not say is an unknown run. An optional
-/// one is named when the request says all of it. Nothing said at all is a wholly unknown resource. A member that holds an
-/// ARN counts only if the ARN is of a format of the action's own types: a rule's Lambda target is not its rule.
+/// one is named as far as the request says; if it says nothing of any, the resource is some resource of the service. A member
+/// that holds an ARN counts only if the ARN is of a format of the action's own types: a rule's Lambda target is not its rule.
 enum GenericNaming {
     /// Adds the pairs of the call.
     static func name(_ draft: inout Draft) throws(RecognitionError) {
-        for action in draft.facts.model.actions {
-            if let path = action.condition, try values(at: path, in: draft.facts.parameters).isEmpty { continue }
+        let model = draft.facts.model
+        for action in model.actions {
+            if let path = action.condition, !isSaid(path, in: draft.facts.parameters) { continue }
             guard action.isKnown else {
                 draft.want(action.action, on: .unknown)
                 continue
             }
-            if action.isStar {
-                draft.want(action.action, on: .star)
-                continue
+            let resources: [Resource]
+            if action.condition?.begins(with: "TagSpecification") == true {
+                resources = try tagged(draft, action)
+            } else if action.isStar {
+                resources = [.star]
+            } else if action.resources.isEmpty {
+                resources = [try path(of: draft)]
+            } else {
+                resources = try self.resources(of: action, draft)
             }
-            let resources = action.resources.isEmpty
-                ? [try path(of: draft)] : try resources(of: action, draft)
             for resource in resources { draft.want(action.action, on: resource) }
         }
-        try tags(&draft)
+        // A machine takes the role that is inside its profile: which one is not in the request.
+        if model.actions.contains(where: { $0.level.mutates }), names("iaminstanceprofile", draft.facts.parameters) {
+            draft.want("iam:PassRole", on: draft.place.global.resource("iam", .known("role/"), .unknown))
+        }
     }
 
     // MARK: - Resources
@@ -30,27 +38,40 @@ enum GenericNaming {
     /// The resources of `action`; never empty.
     private static func resources(of action: CatalogAction, _ draft: Draft) throws(RecognitionError) -> [Resource] {
         let types = action.resources
-        var found: [Resource] = []
+        var (found, partly): ([Resource], [Resource]) = ([], [])
         // Members that hold a whole ARN come first: the ARN says which of the types that share the member is meant.
         var settled: Set<String> = []
         for path in types.compactMap(\.arnPath) where !settled.contains(path) {
             let sharing = types.filter { $0.arnPath == path }
             for text in try values(at: path, in: draft.facts.parameters) {
                 guard text.begins(with: "arn:") else {
-                    if !sharing.contains(where: \.arnMayBeName) { found.append(try byName(text, sharing, draft)) }
+                    if sharing.contains(where: \.arnMayBeName) { continue }
+                    settled.insert(path)
+                    found.append(try byName(text, sharing, draft))
                     continue
                 }
                 settled.insert(path)
                 let fits = ARN(parsing: text).map { arn in sharing.contains { ARNFormat($0.arnFormat).fits(arn) } }
                 found.append(fits == true ? Resource(text) : .unknown)
             }
-            if !found.isEmpty, sharing.allSatisfy({ !$0.arnMayBeName }) { settled.insert(path) }
         }
         for type in types where type.arnPath.map({ !settled.contains($0) }) ?? true {
-            let (resources, isWhole) = try filled(type, draft)
-            if type.isRequired || isWhole { found += resources }
+            let filled = try filled(type, draft)
+            if type.isRequired || filled.share == .all {
+                found += filled.resources
+            } else if filled.share == .some {
+                partly += filled.resources
+            }
         }
-        return found.isEmpty ? [.unknown] : found
+        if !found.isEmpty { return found }
+        return partly.isEmpty ? [anything(of: types, draft.place)] : partly
+    }
+
+    /// Some resource of the one service that all `types` belong to.
+    private static func anything(of types: [CatalogResource], _ place: Place) -> Resource {
+        let services = Set(types.map { $0.arnFormat.parts(by: 0x3A, maxSplits: 5).dropFirst(2).first ?? "" })
+        guard services.count == 1, let service = services.first, service.isName(others: "-") else { return .unknown }
+        return Resource([.known("arn:\(place.partition):\(service):"), .unknown])
     }
 
     /// A bare name where an ARN belongs: of a role the name with an unknown path, of anything else nothing.
@@ -62,44 +83,43 @@ enum GenericNaming {
         return try IAMNaming.named("role", "Role", in: name, place: draft.place)
     }
 
-    /// The resources of one type as its variables say, and whether the request says all of them.
-    private static func filled(
-        _ type: CatalogResource, _ draft: Draft
-    ) throws(RecognitionError) -> (resources: [Resource], isWhole: Bool) {
-        var fills: [String: [String]] = [:]
-        var lists = 0
-        for variable in type.variables {
-            let texts = try variable.path.map { path throws(RecognitionError) in
-                try values(at: path, in: draft.facts.parameters)
-            } ?? []
-            fills[variable.name] = texts
-            if texts.count > 1 { lists += 1 }
-        }
-        // Which element of one list goes with which of another is not known.
-        let count = lists > 1 ? 1 : max(1, fills.values.map(\.count).max() ?? 1)
-        var resources: [Resource] = []
-        var isWhole = lists < 2
-        for index in 0..<count {
-            var chosen: [String: String] = [:]
-            for (name, texts) in fills where texts.count == 1 || lists == 1 && !texts.isEmpty {
-                chosen[name] = texts.count == 1 ? texts[0] : texts[index]
-            }
-            if chosen.count < fills.count { isWhole = false }
-            if let whole = chosen.values.first(where: { $0.begins(with: "arn:") }) {
-                // A name that is an ARN after all names the whole resource, if it is one of this type.
-                let fits = ARN(parsing: whole).map { ARNFormat(type.arnFormat).fits($0) }
-                resources.append(fits == true ? Resource(whole) : .unknown)
-            } else {
-                resources.append(ARNFormat(type.arnFormat).resource(draft.place, chosen))
-            }
-        }
-        return (resources, isWhole)
+    /// How much of a resource the request says.
+    private enum Share {
+        case none, some, all
     }
 
-    /// The texts at `path` (`TableName`, `Entries[].Id`, `Map{}.Arn`), none when the request does not carry it.
-    ///
-    /// - Throws: for a value that is no text, and one with control characters.
-    static func values(at path: String, in parameters: JSON) throws(RecognitionError) -> [String] {
+    /// The resources of one type as its variables say, and how much of them the request says.
+    private static func filled(
+        _ type: CatalogResource, _ draft: Draft
+    ) throws(RecognitionError) -> (resources: [Resource], share: Share) {
+        var fills: [String: [String]] = [:]
+        for variable in type.variables {
+            guard let path = variable.path else { continue }
+            let texts = try values(at: path, in: draft.facts.parameters)
+            if !texts.isEmpty { fills[variable.name] = texts }
+        }
+        // Which element of one list goes with which of another is not known.
+        let lists = fills.values.count { $0.count > 1 }
+        if lists > 1 { fills = fills.filter { $0.value.count == 1 } }
+        let names = Set(type.variables.map(\.name))
+        let share: Share = fills.count == names.count ? .all : fills.isEmpty ? .none : .some
+        let format = ARNFormat(type.arnFormat)
+        var resources: [Resource] = []
+        for index in 0..<(fills.values.map(\.count).max() ?? 1) {
+            let chosen = fills.compactMapValues { $0.count == 1 ? $0.first : $0.dropFirst(index).first }
+            if let whole = chosen.values.first(where: { $0.begins(with: "arn:") }) {
+                // A name that is an ARN after all names the whole resource, if it is one of this type.
+                let fits = ARN(parsing: whole).map(format.fits)
+                resources.append(fits == true ? Resource(whole) : .unknown)
+            } else {
+                resources.append(format.resource(draft.place, chosen))
+            }
+        }
+        return (resources, share)
+    }
+
+    /// The values at `path`, whatever they are; nulls are absent.
+    private static func found(at path: String, in parameters: JSON) -> [JSON] {
         var current = [parameters]
         for step in path.parts(by: 0x2E) {
             let name = String(decoding: step.utf8.prefix { $0 != 0x5B && $0 != 0x7B }, as: UTF8.self)
@@ -110,8 +130,30 @@ enum GenericNaming {
                 current = current.flatMap { mark == 0x5B ? $0.array ?? [] : ($0.members ?? []).map(\.value) }
             }
         }
+        return current.filter { $0 != .null }
+    }
+
+    /// Whether the request says something at `path`: an empty list or map says nothing.
+    private static func isSaid(_ path: String, in parameters: JSON) -> Bool {
+        found(at: path, in: parameters).contains { $0 != .array([]) && $0 != .object([]) }
+    }
+
+    /// Whether a member of that name (in lower case) stands anywhere in `json`.
+    private static func names(_ name: String, _ json: JSON) -> Bool {
+        switch json {
+        case .object(let members):
+            members.contains { $0.name.asciiLowercased == name && $0.value != .null || names(name, $0.value) }
+        case .array(let elements): elements.contains { names(name, $0) }
+        case .null, .bool, .number, .string: false
+        }
+    }
+
+    /// The texts at `path` (`TableName`, `Entries[].Id`, `Map{}.Arn`), none when the request does not carry it.
+    ///
+    /// - Throws: for a value that is no text, and one with control characters.
+    static func values(at path: String, in parameters: JSON) throws(RecognitionError) -> [String] {
         var texts: [String] = []
-        for value in current where value != .null {
+        for value in found(at: path, in: parameters) {
             let text: String
             switch value {
             case .string(let string): text = string
@@ -133,7 +175,7 @@ enum GenericNaming {
     /// not there or holds a slash is an unknown run.
     private static func path(of draft: Draft) throws(RecognitionError) -> Resource {
         let model = draft.facts.model
-        guard model.service.iamPrefix == "apigateway", let input = model.input else { return .unknown }
+        guard model.service.namesResourcesByPath, let input = model.input else { return .unknown }
         let template = model.uriTemplate.parts(by: 0x3F, maxSplits: 1)[0]
         var parts: [Resource.Part] = []
         for segment in (template.after("/v2") ?? template).parts(by: 0x2F).dropFirst() {
@@ -154,32 +196,17 @@ enum GenericNaming {
 
     // MARK: - Tags
 
-    private static let tagMembers = ["Tags", "tags", "TagList", "tagList", "TagSet"]
-    private static let tagActions = ["TagResource", "CreateTags", "AddTagsToResource", "AddTags", "TagResources"]
-
-    /// Tags on something that is being created need the service's tagging action on it as well.
-    private static func tags(_ draft: inout Draft) throws(RecognitionError) {
-        let (model, parameters) = (draft.facts.model, draft.parameters)
-        guard let primary = model.actions.first, primary.level != .tagging, primary.level.mutates else { return }
-        let catalog = Catalog(file: model.file)
-        let known = tagActions.lazy.compactMap { catalog.listedAction(prefix: primary.prefix, name: $0)?.action }
-        guard let action = known.first else { return }
-        if parameters.has("TagSpecifications") {
-            for specification in try parameters.structures("TagSpecifications") {
+    /// EC2's tags say of what type the tagged resources will be; their ids do not exist yet.
+    private static func tagged(_ draft: Draft, _ action: CatalogAction) throws(RecognitionError) -> [Resource] {
+        var found: [Resource] = []
+        for member in ["TagSpecifications", "TagSpecification"] where draft.parameters.has(member) {
+            for specification in try draft.parameters.structures(member) {
                 let type = try specification.textIfAny("ResourceType")
                 let tail: [Resource.Part] = type.map { [.known("\($0)/"), .unknown] } ?? [.unknown]
-                draft.want(action, on: draft.place.resource(primary.prefix, tail: tail))
+                found.append(draft.place.resource(action.prefix, tail: tail))
             }
         }
-        let isTagged = tagMembers.contains { member in
-            switch parameters.value(member) {
-            case .array(let tags)?: !tags.isEmpty
-            case .object(let tags)?: !tags.isEmpty
-            case nil, .null?, .bool?, .number?, .string?: false
-            }
-        }
-        guard isTagged else { return }
-        for want in draft.wants where want.action == primary.action { draft.want(action, on: want.resource) }
+        return found.isEmpty ? [.unknown] : found
     }
 }
 

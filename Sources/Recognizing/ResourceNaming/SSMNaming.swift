@@ -162,7 +162,7 @@ enum SSMNaming {
             }
             return Resource(text)
         }
-        guard text.isName(others: "_.:/-", lengthMax: 150) else {
+        guard text.isName(others: "_.-", lengthMax: 128) else {
             throw .malformed(part: part, why: "is no document name")
         }
         return (isOfAWS(text) ? place.ofAWS : place).resource("ssm", .known("document/\(text)"))

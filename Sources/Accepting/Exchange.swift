@@ -85,6 +85,7 @@ package final class Exchange: @unchecked Sendable {
 
     /// Whether the client went away before the answer was complete.
     package var isGone: Bool {
+        checkLoop()
         if case .done = answerStage { return false }
         return connection == nil
     }
@@ -183,7 +184,10 @@ package final class Exchange: @unchecked Sendable {
 
     /// Whether the client keeps up: false from ``Limits/unsentBytesHigh`` unsent bytes on, and when it is
     /// gone.
-    package var isWritable: Bool { connection?.isWritable ?? false }
+    package var isWritable: Bool {
+        checkLoop()
+        return connection?.isWritable ?? false
+    }
 
     /// Calls `body` once as soon as ``isWritable``, perhaps at once; never when the client goes away before.
     package func whenWritable(_ body: @escaping () -> Void) {

@@ -90,3 +90,24 @@ import Vocabulary
         for one in cases { #expect(try one.said(by: policy) == one.says, "\(one)") }
     }
 }
+
+@Suite("The page about policy") struct PolicyPageTests {
+    @Test func `its examples load as they stand`() throws {
+        let page = try String(
+            contentsOf: Fixtures.root.appendingPathComponent("docs/policy.md"), encoding: .utf8)
+        let blocks = page.components(separatedBy: "```yaml\n").dropFirst()
+            .map { String($0.components(separatedBy: "```")[0]) }
+        try #require(blocks.count == 3)
+        let reader = #"{"Version": "2012-10-17", "Statement": []}"#
+        let set = try PolicySet.load(
+            files: [
+                PolicyFile("orders.yaml", blocks[0]), PolicyFile("agents.yaml", blocks[1]),
+                PolicyFile("approvers.yaml", blocks[2]), PolicyFile("reader.json", reader),
+            ], actions: ActionNames(Catalog.builtIn))
+        #expect(try set.says("dynamodb:GetItem") == "allow orders/Read")
+        #expect(try set.says("dynamodb:DeleteItem") == "ask orders/DeletesAsk")
+        #expect(try set.says("dynamodb:DeleteTable", Resource(orders + "2")) == "ask orders/DropNeedsBoth")
+        #expect(try set.says("dynamodb:GetItem", agent: "etl-1") == "deny byDefault")
+        #expect(set.agents.agents(forUID: 1501).map(\.owner) == ["mia@example.com"])
+    }
+}

@@ -131,7 +131,8 @@ extension Pair {
 // MARK: - Review and grant
 
 extension Review {
-    fileprivate var record: [JSON.Member] {
+    /// The review as its entry and the card hold it.
+    package var record: [JSON.Member] {
         [
             .init("by", .string(approver.text)), .init("verdict", .string(verdict.rawValue)),
             .init("reason", reason.map { .string($0) } ?? .null), .init("shown", .string(shown.description)),

@@ -1,1 +1,199 @@
-// Filled by this room's first commit.
+import Accepting
+import Approving
+import Deciding
+import Forwarding
+import Identifying
+import Recognizing
+import Recording
+import SigV4
+import Vocabulary
+
+/// The version that `--version` prints and the log's start entry names.
+package let gateVersion = "0.1.0"
+
+/// The gate: its state, and what touches the world around it.
+///
+/// Confined to its loop: all mutable state is touched there only, so that a decision, the use it takes and the approval it ends are one
+/// step that nothing can come between (docs/decisions/0003-one-loop.md).
+final class Gateway: @unchecked Sendable {
+    // INVARIANT: @unchecked is sound because listeners, timers, the log and the forwarder all come back by `loop.execute`.
+    let configuration: Configuration
+    let clock: Clock
+    let loop: Loop
+    let log: RequestLog
+    let forwarder: Forwarder
+    let credentials: any CredentialSource
+    let signingKeys: SigningKeys
+    let out: @Sendable (String) -> Void
+
+    var desk: Desk
+    /// The standing sessions, by agent.
+    var bindings: [AgentName: ListenerBinding] = [:]
+    /// The passages that wait for each approval, oldest first.
+    var waiting: [ApprovalID: [Passage]] = [:]
+    /// The passages that wait for the outcome of another attempt.
+    var awaiting: [SendKey: [Passage]] = [:]
+    /// The agents' `wait` calls.
+    var watchers: [ApprovalID: [@Sendable () -> Void]] = [:]
+    var shownCards: [String: ShownCard] = [:]
+    /// Where each agent's listener is, for `env`.
+    var addresses: [AgentName: String] = [:]
+    /// The access key id that signs, once known.
+    var accessKeyID: String?
+    private var expiryTimer: Timer?
+    private(set) var logIsFailing = false
+
+    init(
+        configuration: Configuration, clock: Clock, loop: Loop, log: RequestLog, forwarder: Forwarder,
+        credentials: any CredentialSource, desk: Desk, out: @escaping @Sendable (String) -> Void
+    ) {
+        self.configuration = configuration
+        self.clock = clock
+        self.loop = loop
+        self.log = log
+        self.forwarder = forwarder
+        self.credentials = credentials
+        self.signingKeys = SigningKeys()
+        self.desk = desk
+        self.out = out
+    }
+
+    func complain(_ text: String) { out("countersign: \(text)") }
+
+    // MARK: Recording
+
+    /// Writes `change`, synced; then takes it in; then says whether it is true.
+    func record(_ change: ApprovalChange, then: @escaping @Sendable (Bool) -> Void) {
+        guard let entry = Entry.change(change.entryType, at: clock.now, body: change.body) else { return then(false) }
+        record(entry) { [self] durable in
+            if durable { takeIn(change) }
+            then(durable)
+        }
+    }
+
+    /// Writes `entry`, synced, and says whether it is.
+    func record(_ entry: Entry, then: @escaping @Sendable (Bool) -> Void) {
+        log.append(entry, durability: .synced) { [self] result in
+            loop.execute { [self] in
+                switch result {
+                case .success:
+                    logIsFailing = false
+                    then(true)
+                case .failure(let error):
+                    logFailed(error)
+                    then(false)
+                }
+            }
+        }
+    }
+
+    /// Writes `entry` without waiting for it; a failure is told to the operator.
+    func note(_ entry: Entry) {
+        log.append(entry, durability: .written) { [self] result in
+            guard case .failure(let error) = result else { return }
+            loop.execute { [self] in logFailed(error) }
+        }
+    }
+
+    func logFailed(_ error: LogError) {
+        if !logIsFailing { complain("the log cannot be written (\(error)): nothing more is signed until it can") }
+        logIsFailing = true
+    }
+
+    func takeIn(_ change: ApprovalChange) {
+        let tookEffect = desk.room.apply(change)
+        if case .granted(let grant) = change, tookEffect {
+            do { try desk.grants.add(grant) } catch { complain("grant \(grant.id): \(error)") }
+        }
+        scheduleExpiry()
+    }
+
+    // MARK: Approvals
+
+    /// After a review: makes the grant if it is earned, and wakes who waits if the approval is over.
+    func settle(_ id: ApprovalID, then: @escaping @Sendable () -> Void) {
+        let now = clock.now
+        let grantID = GrantID(random: Clock.randomBits())
+        let approvers = desk.policy.approvers
+        if let grant = desk.room.earnedGrant(id, grantID: grantID, approvers: approvers, at: now) {
+            return record(.granted(grant)) { [self] _ in
+                wake(id)
+                then()
+            }
+        }
+        if desk.room[id]?.state != .pending { wake(id) }
+        then()
+    }
+
+    /// Tells everyone who waits for `id` to look again, the oldest first: the first takes the grant, the others see what is left.
+    func wake(_ id: ApprovalID) {
+        for passage in waiting[id] ?? [] { passage.take(.reconsider) }
+        for watcher in watchers.removeValue(forKey: id) ?? [] { watcher() }
+    }
+
+    /// Prints the card and how to answer it.
+    func announce(_ approval: Approval) {
+        let card = card(approval, now: clock.now)
+        out("\n\(cardText(card))\n  answer  countersign approve \(approval.id)   or   countersign deny \(approval.id) --reason \"…\"\n")
+    }
+
+    func scheduleExpiry() {
+        expiryTimer?.cancel()
+        guard let next = desk.room.nextExpiry else { return }
+        let wait = max(.milliseconds(1), next.since(clock.now))
+        expiryTimer = loop.schedule(after: wait) { [self] in
+            let now = clock.now
+            for id in desk.room.expired(at: now) {
+                record(.ended(id, .expired, at: now)) { [self] durable in
+                    // Also when the log fails: an approval past its time is over, whoever can or cannot write so.
+                    if !durable { takeIn(.ended(id, .expired, at: now)) }
+                    wake(id)
+                }
+            }
+            scheduleExpiry()
+        }
+    }
+
+    // MARK: Sending
+
+    /// The call of `sending` has its outcome: records it, keeps it for late attempts, frees what was certainly not used.
+    func finish(_ sending: Sending, _ outcome: Outcome, entry: EntryID?, reply: StoredReply? = nil) {
+        if let entry { note(.outcome(outcome, of: entry, request: sending.request, at: clock.now)) }
+        let isFree = outcome.kind == .notSent || outcome.kind == .throttled
+        if isFree { release(sending) }
+        guard let key = sending.key, desk.sends[key] != nil else { return }
+        if isFree {
+            desk.sends.finish(key, nil)
+        } else if let reply, outcome.kind == .answered {
+            desk.sends.finish(key, .stored(reply))
+        } else {
+            desk.sends.finish(key, .unknown)
+        }
+        for passage in awaiting[key] ?? [] { passage.take(.reconsider) }
+    }
+
+    /// The client left before anything was sent.
+    func withdraw(_ sending: Sending, entry: EntryID?) {
+        if let entry { log.drop(entry) }
+        finish(sending, .notSent("the client left"), entry: entry)
+    }
+
+    func release(_ sending: Sending) {
+        for use in sending.uses { desk.grants.release(use) }
+    }
+
+    // MARK: The kernel's word
+
+    /// The uid of the process at the other end; nil when the kernel does not say.
+    func uid(of peer: Peer) -> UInt32? {
+        switch peer {
+        case .unix(let uid, _, _): return uid
+        case .tcp(let local, let remote):
+            let tables = ["/proc/net/tcp", "/proc/net/tcp6"].compactMap { path in
+                // A table that cannot be read says nothing; an unknown uid counts as the approver's own.
+                try? readFile(path, limit: 64 << 20, isGuarded: false)
+            }
+            return uidOfLoopbackPeer(local: local, remote: remote, tables: tables)
+        }
+    }
+}

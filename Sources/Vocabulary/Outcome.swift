@@ -3,6 +3,8 @@ package struct Outcome: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable {
         /// AWS answered, with ``Outcome/status``.
         case answered
+        /// AWS answered that it did not act because of load.
+        case throttled
         /// Nothing was sent: no connection, or the sidecar stopped first. AWS certainly did not act.
         case notSent = "not-sent"
         /// It was sent, or may have been, and no whole answer came: it may have run.

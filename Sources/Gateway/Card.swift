@@ -1,0 +1,84 @@
+import Vocabulary
+
+/// The card of an approval as a terminal shows it: the facts first, the agent's own words after them and marked, every text escaped.
+///
+/// `card` is what the control socket's `GET /v1/approvals/ID` answers (docs/control.md).
+package func cardText(_ card: JSON) -> String {
+    let requester = card["requester"] ?? .null
+    let what = card["what"] ?? .null
+    let uid = requester["uid"]?.integer.map { "uid \($0)" } ?? "uid not known"
+    var lines = [
+        "Approval \(word(card["approval"]))  \(word(card["state"]))" + (openFor(card)),
+        row("who", "\(word(requester["agent"])) (identity by \(word(requester["strength"])); session "
+            + "\(word(requester["session"])); \(uid); from \(word(requester["peer"])))"),
+        row("what", "\(word(what["service"])) \(word(what["operation"])) in \(word(what["region"])), account "
+            + "\(word(what["account"]))" + (items(what))),
+    ]
+    let pairs = card["pairs"]?.array ?? []
+    for pair in pairs.prefix(20) {
+        lines.append(row("", "\(word(pair["action"]))  [\(word(pair["level"])), \(word(pair["sensitivity"]))]  "
+            + named(pair["resource"]?.string)))
+    }
+    if pairs.count > 20 { lines.append(row("", "… and \(pairs.count - 20) more; `show --json` lists all \(pairs.count)")) }
+    lines.append(row("with", bounded(shown(what["parameters"]?.text ?? "{}"))))
+    for (name, title) in [("task", "task"), ("reason", "reason")] {
+        guard let claim = requester[name], let text = claim["text"]?.string else {
+            lines.append(row(name == "task" ? "why" : "", "no \(title) given"))
+            continue
+        }
+        lines.append(row(name == "task" ? "why" : "", "the agent's own words, \(title) (by \(word(claim["source"]))): "
+            + "\"\(shown(text))\""))
+    }
+    lines.append(row("asked", "by \(words(card["statements"])), decided by \(quorums(card["terms"]))"))
+    lines.append(row("allows", allows(card["terms"] ?? .null)))
+    lines.append(row("digest", word(what["digest"])))
+    for review in card["reviews"]?.array ?? [] {
+        let reason = review["reason"]?.string.map { ": \"\(shown($0))\"" } ?? ""
+        let same = review["same_uid"]?.bool == true ? " (from the agent's own uid or an unknown one)" : ""
+        lines.append(row("review", "\(word(review["verdict"])) by \(word(review["by"])) at \(word(review["at"]))\(same)\(reason)"))
+    }
+    return lines.joined(separator: "\n")
+}
+
+private func row(_ title: String, _ text: String) -> String {
+    "  " + title + String(repeating: " ", count: max(1, 8 - title.count)) + text
+}
+
+private func word(_ json: JSON?) -> String { shown(json?.string ?? "?") }
+
+private func words(_ json: JSON?) -> String { (json?.array ?? []).compactMap(\.string).map(shown).joined(separator: ", ") }
+
+private func named(_ resource: String?) -> String {
+    guard let resource else { return "?" }
+    return resource == "<unknown>" ? "<unknown> (not named in the request)" : shown(resource)
+}
+
+private func bounded(_ text: String) -> String {
+    text.count <= 2_000 ? text : "\(text.prefix(2_000))… (\(text.utf8.count) bytes in all; `show --json` has the rest)"
+}
+
+private func items(_ what: JSON) -> String {
+    guard let count = what["items"]?.integer, count != 1 else { return "" }
+    return ", \(count) items"
+}
+
+private func openFor(_ card: JSON) -> String {
+    guard card["state"]?.string == "pending", let seconds = card["open_s"]?.integer else { return "" }
+    return ", open \(minutes(.seconds(seconds))) more"
+}
+
+private func quorums(_ terms: JSON?) -> String {
+    (terms?["quorums"]?.array ?? []).map { quorum in
+        if let any = quorum["any_of"] { return list((any.array ?? []).compactMap(\.string), last: "or") }
+        let needs = quorum["all_of"]?.members ?? []
+        return list(needs.map { "\($0.value.integer ?? 1) of \(shown($0.name))" }, last: "and")
+    }.joined(separator: "; and ")
+}
+
+private func allows(_ terms: JSON) -> String {
+    let uses = terms["max_uses"]?.integer ?? 1
+    let count = uses == 1 ? "once" : "\(uses) times"
+    let life = minutes(.seconds(terms["grant_ttl_s"]?.integer ?? 0))
+    let first = terms["first_use_within_s"]?.integer.map { ", first within \(minutes(.seconds($0)))" } ?? ""
+    return "exactly this call, \(count), within \(life) of the last review\(first), in this session only"
+}

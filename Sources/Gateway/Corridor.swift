@@ -1,0 +1,179 @@
+import Approving
+import Deciding
+import Identifying
+import Recognizing
+import Vocabulary
+
+/// The walk of one call, from its head to its outcome.
+///
+/// accept -> identify -> recognize -> decide -> (ask a human -> decide again) -> record -> sign -> forward -> record
+///
+/// A value: ``step(_:at:of:now:)`` takes what happened and says what to do next; the passage around it does that, and nothing else.
+/// Three of its steps wait: for the body, for humans, for the log. Approving never allows: it makes a grant, and the same `judge` runs
+/// again. A clearance never shows up here: it lives only inside the one step that signs and hands off.
+struct Corridor {
+    /// The request's name in the log and in answers of our own.
+    let request: RequestID
+
+    enum State {
+        case arriving
+        case readingBody(RequestHead, Caller)
+        /// The request for an approval is on its way into the log.
+        case requesting(Call, Caller)
+        case waitingForHumans(ApprovalID, Call, Caller)
+        /// Another attempt of the same invocation was sent; its outcome is this one's answer.
+        case waitingForOutcome(SendKey)
+        case recording(Sending)
+        case sent(Sending)
+        case left
+    }
+
+    enum Event {
+        case head(RequestHead)
+        case body([UInt8])
+        /// The approval that this call asked for, or one it joins, is in the log.
+        case requested
+        /// A review, an expiry, a grant or a new policy set touched what this call waits for.
+        case reconsider
+        case holdEnded
+        /// The entry that the call's reservation became is as durable as it must be.
+        case durable(EntryID)
+        case logFailed
+        /// What became of it; with AWS's answer, unless that streamed past.
+        case outcome(Outcome, StoredReply?)
+        case gone
+    }
+
+    enum Action: ~Copyable {
+        case readBody(limit: Int)
+        case request(Question, Call, Caller)
+        case hold(ApprovalID, for: Duration)
+        case awaitOutcome(SendKey)
+        case replay(StoredReply)
+        case record(Reservation)
+        case signAndForward(EntryID)
+        case finish(Sending, Outcome, StoredReply?)
+        case refuse(Rebuff)
+        /// The client is gone and nothing was sent: give back what `Sending` claimed, if anything.
+        case withdraw(Sending?)
+        /// The client is gone; what was sent runs on to its outcome.
+        case letRun
+        case none
+    }
+
+    private(set) var state = State.arriving
+    private var userAgent: String?
+    /// Who calls, once identified.
+    private(set) var caller: Caller?
+    /// What it is, once recognized.
+    private(set) var call: Call?
+
+    mutating func step(_ event: Event, at listener: ListenerBinding, of desk: inout Desk, now: Instant) -> Action {
+        switch (state, event) {
+        case (.arriving, .head(let head)): return arrive(head, at: listener, of: desk)
+        case (.readingBody(let head, let caller), .body(let body)):
+            do {
+                let request = InboundRequest(head: head, body: body)
+                let call = try recognize(request, caller: caller, setting: desk.recognition)
+                return judge(call, caller, of: &desk, now: now)
+            } catch { return refuse(.unrecognized(error)) }
+        case (.requesting(let call, let caller), .requested): return judge(call, caller, of: &desk, now: now)
+        case (.waitingForHumans(_, let call, let caller), .reconsider): return judge(call, caller, of: &desk, now: now)
+        case (.waitingForHumans(let id, _, _), .holdEnded): return refuse(.waiting(id))
+        case (.waitingForOutcome(let key), .reconsider): return collect(key, of: desk)
+        case (.waitingForOutcome, .holdEnded): return refuse(.outcomeUnknown)
+        case (.recording(let sending), .durable(let entry)):
+            state = .sent(sending)
+            return .signAndForward(entry)
+        case (.sent(let sending), .outcome(let outcome, let reply)):
+            state = .left
+            return .finish(sending, outcome, reply)
+        case (.requesting, .logFailed), (.recording, .logFailed): return refuse(.fault(.logUnwritable))
+        case (.recording(let sending), .gone):
+            state = .left
+            return .withdraw(sending)
+        case (.sent, .gone): return .letRun
+        case (_, .gone):
+            state = .left
+            return .withdraw(nil)
+        default: return .none
+        }
+    }
+
+    private mutating func arrive(_ head: RequestHead, at listener: ListenerBinding, of desk: Desk) -> Action {
+        do {
+            let caller = try identify(head, at: listener)
+            self.caller = caller
+            userAgent = head["user-agent"]
+            state = .readingBody(head, caller)
+            switch try bodyPlan(head, setting: desk.recognition) {
+            case .none: return .readBody(limit: 0)
+            case .whole(let limit): return .readBody(limit: limit)
+            }
+        } catch let error as IdentificationError {
+            return refuse(.unidentified(error))
+        } catch let error as RecognitionError {
+            return refuse(.unrecognized(error))
+        } catch { return refuse(.fault(.defect)) }
+    }
+
+    /// The one way to allow: the decision, taken when the call arrives and again whenever what it waits for has changed.
+    private mutating func judge(_ call: Call, _ caller: Caller, of desk: inout Desk, now: Instant) -> Action {
+        self.call = call
+        let key = SendKey(caller: caller, call: call)
+        if let key, desk.sends[key] != nil {
+            state = .waitingForOutcome(key)
+            return collect(key, of: desk)
+        }
+        switch desk.decide(call.meaning, caller: caller, at: now) {
+        case .deny(let denial): return refuse(.denied(denial, caller))
+        case .ask(let question): return ask(question, call, caller, of: desk, now: now)
+        case .allow(let allowance):
+            do {
+                let reservation = try desk.reserve(call, allowance, caller: caller, request: request, at: now)
+                let sending = Sending(reservation, key: key, call: call)
+                if let key, !sending.uses.isEmpty { desk.sends.begin(key, at: now) }
+                state = .recording(sending)
+                return .record(reservation)
+            } catch { return refuse(.fault(.grantGone)) }
+        }
+    }
+
+    private mutating func ask(
+        _ question: Question, _ call: Call, _ caller: Caller, of desk: Desk, now: Instant
+    ) -> Action {
+        do {
+            switch try desk.room.ask(question, meaning: call.meaning, caller: caller, at: now) {
+            case .waits(let approval):
+                if case .waitingForHumans(approval.id, _, _) = state { return .none }
+                state = .waitingForHumans(approval.id, call, caller)
+                return .hold(approval.id, for: holdTime(question.terms, client: userAgent))
+            case .denied(let approval): return refuse(.alreadyDenied(approval.id))
+            case .new:
+                // An approval that another invocation used up asks anew; one that nobody answered is over.
+                if case .waitingForHumans(let id, _, _) = state, desk.room[id]?.state != .approved {
+                    return refuse(.ended(id))
+                }
+                state = .requesting(call, caller)
+                return .request(question, call, caller)
+            }
+        } catch { return refuse(.notAsked(error)) }
+    }
+
+    private mutating func collect(_ key: SendKey, of desk: Desk) -> Action {
+        switch desk.sends[key] {
+        case .inFlight: return .awaitOutcome(key)
+        case .stored(let reply):
+            state = .left
+            return .replay(reply)
+        case .unknown, nil: return refuse(.outcomeUnknown)
+        }
+    }
+
+    init(request: RequestID) { self.request = request }
+
+    private mutating func refuse(_ rebuff: Rebuff) -> Action {
+        state = .left
+        return .refuse(rebuff)
+    }
+}

@@ -1,0 +1,120 @@
+import Approving
+import Deciding
+import Recognizing
+import Vocabulary
+
+/// What a step of the corridor looks at: the state of the whole gate, a value.
+///
+/// Held by the gateway and touched on its event loop only.
+struct Desk {
+    var policy: PolicySet
+    var grants = GrantBook()
+    var room = WaitingRoom()
+    var sends = SentBook()
+    var recognition: RecognitionSetting
+
+    init(policy: PolicySet, recognition: RecognitionSetting) {
+        self.policy = policy
+        self.recognition = recognition
+    }
+
+    func decide(_ meaning: Meaning, caller: Caller, at now: Instant) -> Decision {
+        Deciding.decide(meaning, caller: caller, under: policy, grants: grants, at: now)
+    }
+
+    mutating func reserve(
+        _ call: Call, _ allowance: Allowance, caller: Caller, request: RequestID, at now: Instant
+    ) throws(GrantError) -> Reservation {
+        try grants.reserve(call, for: allowance, caller: caller, request: request, policy: policy.digest, at: now)
+    }
+}
+
+/// What a reservation claimed, as long as its call is on its way.
+struct Sending: Hashable, Sendable {
+    let request: RequestID
+    let uses: [Use]
+    /// Under which later attempts of the same invocation find the outcome; nil when the client names no invocation.
+    let key: SendKey?
+    let mutates: Bool
+    let needsSync: Bool
+
+    init(_ reservation: borrowing Reservation, key: SendKey?, call: Call) {
+        request = reservation.request
+        uses = reservation.uses
+        self.key = key
+        mutates = call.meaning.mutates
+        needsSync = reservation.needsSync
+    }
+}
+
+/// One invocation of a call that needs a grant: all attempts that an SDK makes of it share the key.
+struct SendKey: Hashable, Sendable {
+    let agent: AgentName
+    let session: SessionID
+    let digest: Digest
+    let invocation: String
+
+    init?(caller: Caller, call: Call) {
+        guard let invocation = call.sealed["amz-sdk-invocation-id"] else { return nil }
+        agent = caller.agent
+        session = caller.session
+        digest = call.meaning.digest
+        self.invocation = invocation
+    }
+}
+
+/// What AWS answered to a sent use, kept for late attempts of the same invocation.
+struct StoredReply: Hashable, Sendable {
+    static let byteCountMax = 65_536
+
+    let status: Int
+    let fields: [HeaderField]
+    let body: [UInt8]
+}
+
+/// The uses that were sent, by invocation: a later attempt gets the stored outcome, never a second send.
+///
+/// Keeps at most ``countMax`` for ``keptFor``; the oldest go first.
+struct SentBook: Hashable, Sendable {
+    enum State: Hashable, Sendable {
+        case inFlight
+        case stored(StoredReply)
+        /// It may have run, and its answer is not known or was too large to keep.
+        case unknown
+    }
+
+    static let countMax = 1_024
+    static let keptFor = Duration.seconds(600)
+
+    private var states: [SendKey: State] = [:]
+    private var order: [(key: SendKey, at: Instant)] = []
+
+    static func == (left: SentBook, right: SentBook) -> Bool { left.states == right.states }
+    func hash(into hasher: inout Hasher) { hasher.combine(states) }
+
+    subscript(key: SendKey) -> State? { states[key] }
+
+    mutating func begin(_ key: SendKey, at now: Instant) {
+        prune(at: now)
+        states[key] = .inFlight
+        order.append((key, now))
+    }
+
+    /// The outcome of `key`; nil when AWS certainly did not act, so that the next attempt may be sent.
+    mutating func finish(_ key: SendKey, _ state: State?) { states[key] = state }
+
+    private mutating func prune(at now: Instant) {
+        // In flight is never forgotten: it ends with its outcome.
+        while let first = order.first, order.count >= Self.countMax || now.since(first.at) > Self.keptFor,
+            states[first.key] != .inFlight
+        {
+            states[first.key] = nil
+            order.removeFirst()
+        }
+    }
+}
+
+extension SealedRequest {
+    /// The value of the field `name` (lower case).
+    subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+}

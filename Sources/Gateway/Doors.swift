@@ -1,0 +1,74 @@
+import Accepting
+import Identifying
+import Recording
+import Vocabulary
+
+/// Serves every listener: agents' calls go into the corridor, the two sockets to their planes.
+struct DoorKeeper: ExchangeHandler {
+    let gateway: Gateway
+
+    func serve(_ exchange: Exchange) {
+        switch exchange.tag {
+        case .agent(let agent):
+            // INVARIANT: every agent listener has its binding before it opens.
+            guard let binding = gateway.bindings[agent] else { return exchange.abort() }
+            Passage(exchange, binding: binding, gateway: gateway).begin()
+        case .control: plane(exchange) { gateway.control($0, reply: $1) }
+        case .agents: plane(exchange) { gateway.agents($0, reply: $1) }
+        }
+    }
+
+    func refused(_ fault: RequestFault, at tag: ListenerTag, from peer: Peer) -> Reply {
+        if case .agent(let agent) = tag {
+            gateway.log.record(
+                .rejected(
+                    at: gateway.clock.now, request: RequestID(random: Clock.randomBits()), agent: agent,
+                    status: fault.status, code: fault.code, message: fault.message, peer: peerText(peer)))
+        }
+        return Reply(plain: fault)
+    }
+
+    /// The most that a review or a revocation may hold.
+    private static let bodyByteCountMax = 65_536
+
+    /// Reads one request of a socket as JSON and answers it as JSON. Browsers have no business here: any `Origin` is refused.
+    private func plane(
+        _ exchange: Exchange, _ serve: @escaping (ControlRequest, @escaping @Sendable (ControlReply) -> Void) -> Void
+    ) {
+        guard case .unix(let uid, _, _) = exchange.peer, exchange.head["origin"] == nil else {
+            return answer(exchange, .error(403, "Forbidden", "this socket is for local commands"))
+        }
+        let isPost = exchange.head.method == "POST"
+        guard !isPost || exchange.head["content-type"] == "application/json" else {
+            return answer(exchange, .error(415, "UnsupportedMediaType", "send application/json"))
+        }
+        let reply = ExchangeBox(exchange: exchange)
+        exchange.readBody(limit: Self.bodyByteCountMax) { result in
+            guard case .success(let bytes) = result, let body = bytes.isEmpty ? .null : try? JSON(parsing: bytes) else {
+                return answer(exchange, .error(400, "BadRequest", "the body is not one JSON value of at most 64 KiB"))
+            }
+            let head = exchange.head
+            let query = (head.rawQuery ?? "").split(separator: "&").map { item in
+                item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            }
+            let request = ControlRequest(
+                method: head.method, path: head.rawPath.split(separator: "/").map(String.init),
+                query: Dictionary(query.map { ($0[0], $0.count > 1 ? $0[1] : "") }, uniquingKeysWith: { first, _ in first }),
+                body: body, uid: uid)
+            serve(request) { answer(reply.exchange, $0) }
+        }
+    }
+}
+
+/// Carries an exchange through closures that come back on its loop.
+private struct ExchangeBox: @unchecked Sendable {
+    // INVARIANT: @unchecked is sound because replies are given on the loop only.
+    let exchange: Exchange
+}
+
+private func answer(_ exchange: Exchange, _ reply: ControlReply) {
+    exchange.answer(
+        status: reply.status,
+        fields: [HeaderField("content-type", "application/json"), HeaderField("cache-control", "no-store")],
+        body: reply.body.line + [0x0A])
+}

@@ -1,0 +1,57 @@
+import Approving
+import Deciding
+import Recording
+import Vocabulary
+
+/// What the log holds of approvals, grants, uses and sessions: the one durable truth, read at start.
+struct Fold {
+    var room = WaitingRoom()
+    var grants = GrantBook()
+    /// The standing session of each agent that has one.
+    var sessions: [AgentName: SessionID] = [:]
+    private var unfinished = UnfinishedRequests()
+    private var uses: [EntryID: [Use]] = [:]
+
+    /// Requests without outcome: to be closed as unknown, never sent again.
+    var open: [UnfinishedRequest] { unfinished.list }
+
+    /// The fold of the log in `folder`.
+    ///
+    /// - Throws: ``LogError`` when the log cannot be read or is not what was written; ``ConfigurationError`` when an entry does not hold
+    ///   what its type must.
+    init(folder: String) throws {
+        var entries = try LogEntries(folder: folder)
+        while let entry = try entries.next() {
+            unfinished.apply(entry)
+            do { try apply(entry) } catch {
+                throw ConfigurationError("the log's entry \(entry.id) (\(entry.type.rawValue)) cannot be taken in: \(error)")
+            }
+        }
+    }
+
+    private mutating func apply(_ entry: StoredEntry) throws {
+        switch entry.type {
+        case .approval, .approvalEnd, .review, .grant:
+            guard let change = try ApprovalChange(entryType: entry.type.rawValue, body: entry.json) else { return }
+            let tookEffect = room.apply(change)
+            if case .granted(let grant) = change, tookEffect { try grants.add(grant) }
+        case .grantEnd:
+            if let id = entry["grant"]?.string { try grants.revoke(GrantID(parsing: id)) }
+        case .request:
+            let taken = (entry["uses"]?.array ?? []).compactMap(Use.init(logged:))
+            if !taken.isEmpty { uses[entry.id] = taken }
+            for use in taken { try grants.restore(use) }
+        case .outcome:
+            guard let seq = entry["entry"]?.integer.flatMap({ UInt64(exactly: $0) }) else { return }
+            let taken = uses.removeValue(forKey: EntryID(seq: seq)) ?? []
+            // Only where AWS certainly did not act is a use free again.
+            let kind = entry["kind"]?.string.flatMap(Outcome.Kind.init(rawValue:)) ?? .unknown
+            if kind == .notSent || kind == .throttled { for use in taken { grants.release(use) } }
+        case .session:
+            guard let agent = entry["agent"]?.string, let session = entry["session"]?.string else { return }
+            let isOpen = entry["event"]?.string == "opened"
+            sessions[try AgentName(parsing: agent)] = isOpen ? try SessionID(parsing: session) : nil
+        case .start, .policy, .denied, .rejected, .fault, .gap, .stop: return
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import Accepting
+import Deciding
+import Forwarding
+import Glibc
+import Hashing
+import Identifying
+import Recognizing
+import Recording
+import Vocabulary
+
+extension Configuration {
+    /// The configuration that `flags`, this process's environment and the configuration file make.
+    ///
+    /// `file` is the file to read; nil for `$COUNTERSIGN_CONFIG`, else `/etc/countersign/config.yaml` if it is there.
+    ///
+    /// - Throws: ``ConfigurationError``.
+    package static func load(flags: [String: [String]], file: String?) throws(ConfigurationError) -> Configuration {
+        let environment = processEnvironment()
+        let standard = "/etc/countersign/config.yaml"
+        let path = file ?? environment["COUNTERSIGN_CONFIG"] ?? (access(standard, F_OK) == 0 ? standard : nil)
+        var settings: [String: [String]] = [:]
+        if let path {
+            do {
+                settings = try flatSettings(named: path, readFile(path, limit: 1 << 20, isGuarded: true))
+            } catch { throw ConfigurationError("\(error)") }
+        }
+        return try Configuration(flags: flags, environment: environment, file: settings)
+    }
+}
+
+/// Runs the gate until a signal ends it. `out` gets one line or block of text for the operator at a time.
+///
+/// SIGHUP reloads the policies; SIGTERM and SIGINT stop in good order: calls on their way to AWS finish, calls that wait are cut.
+///
+/// - Throws: whatever keeps it from serving, before the first listener opens.
+package func serve(_ configuration: Configuration, out: @escaping @Sendable (String) -> Void) throws {
+    try hardenProcess()
+    let signals = blockSignals([SIGTERM, SIGINT, SIGHUP])
+    let clock = Clock()
+    let policy = try loadPolicies(configuration.policies)
+    try makePrivateFolder(configuration.state)
+    for socket in [configuration.controlSocket, configuration.agentSocket] {
+        try makeSocketFolder(socket, state: configuration.state)
+    }
+    let credentials = try makeCredentialSource(configuration)
+    var logSetting = LogSetting()
+    logSetting.syncsAlways = configuration.demandsSync
+    logSetting.reserveByteCount = UInt64(configuration.logReserveBytes)
+    let folder = configuration.state + "/log"
+    let log = try RequestLog(folder: folder, setting: logSetting) { clock.now }
+    let fold = try Fold(folder: folder)
+    var forwarding = ForwardingSetting()
+    if let bundle = configuration.caBundle { forwarding.trustFile = bundle }
+    let forwarder = try Forwarder(setting: forwarding)
+    let recognition = RecognitionSetting(
+        account: configuration.account, region: configuration.region, upstream: configuration.upstream)
+    var desk = Desk(policy: policy, recognition: recognition)
+    (desk.room, desk.grants) = (fold.room, fold.grants)
+    let gateway = Gateway(
+        configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder, credentials: credentials,
+        desk: desk, out: out)
+    let listeners = try gateway.open(fold)
+    var signal: Int32 = 0
+    var set = signals
+    while sigwait(&set, &signal) == 0 {
+        guard signal == SIGHUP else { break }
+        gateway.reload()
+    }
+    for listener in listeners { listener.close() }
+    gateway.stop()
+}
+
+extension Gateway {
+    /// Closes what a crash left open, opens sessions and listeners, and says where they are.
+    fileprivate func open(_ fold: Fold) throws -> [Listener] {
+        let now = clock.now
+        note(
+            .start(
+                at: now, version: gateVersion, host: hostName(), configuration: sha256("\(configuration)"),
+                policy: desk.policy.digest))
+        for request in fold.open {
+            let outcome = Outcome(
+                kind: .unknown, status: nil, awsRequestID: nil, awsExtendedRequestID: nil,
+                error: "the sidecar stopped before an outcome was written", bytesSent: 0, bytesReceived: 0, elapsed: .zero)
+            note(.outcome(outcome, of: request.entry, request: request.request, at: now))
+        }
+        for door in configuration.doors where bindings[door.agent] == nil {
+            let session = fold.sessions[door.agent] ?? SessionID(random: Clock.randomBits())
+            if fold.sessions[door.agent] == nil {
+                note(.sessionOpened(at: now, session: session, agent: door.agent, task: nil, reason: nil))
+            }
+            bindings[door.agent] = ListenerBinding(agent: door.agent, session: session)
+        }
+        if desk.recognition.account == nil { try learnAccount() }
+        var listeners: [Listener] = []
+        let keeper = DoorKeeper(gateway: self)
+        let group = try configuration.controlGroup.map(groupID)
+        let control = ListenAddress.socket(path: configuration.controlSocket, mode: 0o660, group: group)
+        listeners.append(try Listener.open(control, tag: .control, on: loop, serving: keeper))
+        // Any local user may ask after their own calls; the socket knows nothing else.
+        let agents = ListenAddress.socket(path: configuration.agentSocket, mode: 0o666, group: nil)
+        listeners.append(try Listener.open(agents, tag: .agents, on: loop, serving: keeper))
+        for door in configuration.doors {
+            let listener = try Listener.open(door.address.listen, tag: .agent(door.agent), on: loop, serving: keeper)
+            listeners.append(listener)
+            addresses[door.agent] = listener.address.text
+        }
+        greet(listeners)
+        loop.execute { [self] in scheduleExpiry() }
+        return listeners
+    }
+
+    private func greet(_ listeners: [Listener]) {
+        out("countersign \(gateVersion) serves \(desk.policy.statements.count) statements of \(configuration.policies)")
+        let purposes = ["control socket", "agents' socket"] + configuration.doors.map { "agent \($0.agent)" }
+        for (purpose, listener) in zip(purposes, listeners) { out("  \(purpose): \(listener.address.text)") }
+        out("  log: \(configuration.state)/log")
+        switch configuration.upstream {
+        case .aws: break
+        case .fixed(let authority, let usesTLS): out("  upstream: \(usesTLS ? "https" : "http")://\(authority)")
+        }
+        if configuration.allowsSameUID {
+            out("  WARNING: --allow-same-uid: an approver may answer from the agent's own uid. A seat belt, not a lock.")
+        }
+        out("ready")
+    }
+
+    /// Takes the policy folder as it is now; a set that does not load leaves the last good one in force.
+    fileprivate func reload() {
+        do {
+            let policy = try loadPolicies(configuration.policies)
+            loop.execute { [self] in
+                desk.policy = policy
+                note(.policyLoaded(at: clock.now, policy: policy.digest, statementCount: policy.statements.count))
+                out("policies reloaded: \(policy.statements.count) statements, \(policy.digest)")
+                // What waits is judged again under the set of this moment.
+                for id in Array(waiting.keys) { wake(id) }
+            }
+        } catch {
+            complain("the policies are not reloaded, the last good set stays in force:\n\(error)")
+            let kept = desk.policy.digest
+            note(.policyFailed(at: clock.now, kept: kept, error: "\(error)"))
+        }
+    }
+
+    fileprivate func stop() {
+        note(.stop(at: clock.now, reason: "signal"))
+        forwarder.stop()
+        log.stop()
+        loop.stop()
+    }
+}
+
+extension Configuration.Address {
+    fileprivate var listen: ListenAddress {
+        switch self {
+        case .tcp(let host, let port): .loopback(host: host, port: UInt16(port))
+        case .unix(let path): .socket(path: path, mode: 0o660, group: nil)
+        }
+    }
+}
+
+extension ListenAddress {
+    /// `127.0.0.1:8990`, `unix:/path`.
+    fileprivate var text: String {
+        switch self {
+        case .loopback(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .socket(let path, _, _): "unix:\(path)"
+        }
+    }
+}
+
+// MARK: - The process
+
+/// Blocks `signals` in this thread and all that it starts, so that ``serve(_:out:)`` alone waits for them; ignores SIGPIPE.
+private func blockSignals(_ signals: [Int32]) -> sigset_t {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+    signal(SIGPIPE, SIG_IGN)
+    return set
+}
+
+/// The folder of a socket: one of ours below the state folder is private, any other must be there or is made so that others may pass.
+private func makeSocketFolder(_ socket: String, state: String) throws(FileError) {
+    guard let slash = socket.lastIndex(of: "/") else { throw FileError(socket, "is not an absolute path") }
+    let folder = String(socket[..<slash])
+    var status = stat()
+    if stat(folder, &status) == 0 { return }
+    try makePrivateFolder(folder)
+}
+
+private func groupID(_ name: String) throws(ConfigurationError) -> UInt32 {
+    if let number = UInt32(name) { return number }
+    guard let entry = getgrnam(name) else { throw ConfigurationError("control-group: there is no group `\(shown(name))`") }
+    return entry.pointee.gr_gid
+}
+
+private func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// This process's environment. A name that stands twice keeps its first value.
+func processEnvironment() -> [String: String] {
+    var variables: [String: String] = [:]
+    var next = environ
+    while let entry = next.pointee {
+        let parts = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2, variables[String(parts[0])] == nil { variables[String(parts[0])] = String(parts[1]) }
+        next = next.advanced(by: 1)
+    }
+    return variables
+}

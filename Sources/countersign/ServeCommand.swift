@@ -1,0 +1,62 @@
+import ArgumentParser
+import Gateway
+
+/// `countersign serve`: runs the sidecar.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the sidecar.",
+        discussion: """
+            Every flag may also stand in the environment (COUNTERSIGN_POLICIES for --policies) or in config.yaml (policies: …). \
+            Flags win over the environment, the environment over the file.
+            """)
+
+    @Option(help: "The configuration file (default: $COUNTERSIGN_CONFIG, else /etc/countersign/config.yaml if it is there).")
+    var config: String?
+    @Option(help: "The folder of policy files.")
+    var policies: String?
+    @Option(help: "[AGENT=]127.0.0.1:PORT or [AGENT=]unix:/PATH; may be repeated (default 127.0.0.1:8990).")
+    var listen: [String] = []
+    @Option(help: "The agent of a listener that names none (default local).")
+    var agent: String?
+    @Option(help: "The folder for the log and the state (default $STATE_DIRECTORY, else $XDG_STATE_HOME/countersign).")
+    var state: String?
+    @Option(help: "Send every signed call to this AWS-like endpoint instead of AWS; plain http to loopback only.")
+    var upstream: String?
+    @Option(help: "The region of calls that name none.")
+    var region: String?
+    @Option(help: "The gateway's own account (default: one sts:GetCallerIdentity at start).")
+    var account: String?
+    @Option(help: "The AWS profile that holds the gateway's credentials.")
+    var profile: String?
+    @Option(help: "A command that prints the gateway's credentials, as credential_process does.")
+    var credentialProcess: String?
+    @Option(help: "A file of CA certificates to trust instead of the system's.")
+    var caBundle: String?
+    @Option(help: "The approvers' unix socket.")
+    var controlSocket: String?
+    @Option(help: "The group that may use the approvers' socket.")
+    var controlGroup: String?
+    @Option(help: "The agents' unix socket.")
+    var agentSocket: String?
+    @Option(help: "When an allowed read may leave: once its entry is `written` (default) or `synced`.")
+    var logDurability: String?
+    @Option(help: "Free disk space that is kept, such as 64MiB: below it nothing is signed.")
+    var logReserve: String?
+    @Flag(help: "Let an approver answer from the agent's own uid. For a laptop: a seat belt, not a lock.")
+    var allowSameUid = false
+
+    func run() throws {
+        var flags: [String: [String]] = [:]
+        let options: [(String, String?)] = [
+            ("policies", policies), ("agent", agent), ("state", state), ("upstream", upstream), ("region", region),
+            ("account", account), ("profile", profile), ("credential-process", credentialProcess),
+            ("ca-bundle", caBundle), ("control-socket", controlSocket), ("control-group", controlGroup),
+            ("agent-socket", agentSocket), ("log-durability", logDurability), ("log-reserve", logReserve),
+        ]
+        for case (let name, .some(let value)) in options { flags[name] = [value] }
+        if !listen.isEmpty { flags["listen"] = listen }
+        if allowSameUid { flags["allow-same-uid"] = ["true"] }
+        let configuration = try orCannotTell { try Configuration.load(flags: flags, file: config) }
+        try orCannotTell { try serve(configuration) { print($0) } }
+    }
+}

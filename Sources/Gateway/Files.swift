@@ -69,15 +69,10 @@ func listFolder(_ path: String) throws(FileError) -> [String] {
 
 /// Makes the folder at `path`, and those above it, for this user alone (mode 0700); one that is there must be so already.
 func makePrivateFolder(_ path: String) throws(FileError) {
-    var made = ""
-    for part in path.split(separator: "/", omittingEmptySubsequences: false) {
-        made += made.isEmpty && !part.isEmpty ? String(part) : "/" + part
-        guard !part.isEmpty else {
-            if made == "/" { made = "" }
-            continue
-        }
-        if mkdir(made, 0o700) != 0, errno != EEXIST { throw FileError(made, "cannot be made", errno: errno) }
+    for end in path.indices where end != path.startIndex && path[end] == "/" {
+        if mkdir(String(path[..<end]), 0o700) != 0, errno != EEXIST { throw FileError(path, "cannot be made", errno: errno) }
     }
+    if mkdir(path, 0o700) != 0, errno != EEXIST { throw FileError(path, "cannot be made", errno: errno) }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw FileError(path, "is not a folder") }
     guard status.st_uid == geteuid() else { throw FileError(path, "belongs to uid \(status.st_uid), not to this user") }

@@ -4,6 +4,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 /// A MAC context set to HMAC-SHA-256, without a key yet; NULL when out of memory.
 static inline EVP_MAC_CTX *cs_hmac_sha256_new(EVP_MAC *mac) {
@@ -18,4 +20,16 @@ static inline EVP_MAC_CTX *cs_hmac_sha256_new(EVP_MAC *mac) {
         return NULL;
     }
     return context;
+}
+
+/// Makes the process's memory unreadable for others of its user and ends core files; 0 when both hold.
+static inline int cs_hide_memory(void) {
+    struct rlimit none = {0, 0};
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && setrlimit(RLIMIT_CORE, &none) == 0 ? 0 : -1;
+}
+
+/// 1 when neither a debugger of the same user nor a core file can see the memory.
+static inline int cs_memory_is_hidden(void) {
+    struct rlimit limit;
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0;
 }

@@ -1,0 +1,212 @@
+import Glibc
+import SigV4
+import Vocabulary
+
+/// The bounds of a credential process.
+package enum CredentialProcessLimits {
+    /// The most that it may write.
+    package static let outputBytesMax = 65_536
+    /// How long it may take.
+    package static let duration = Duration.seconds(60)
+}
+
+/// Runs `command` as AWS tools run `credential_process`, without a shell, and reads the credentials that it prints.
+///
+/// Blocks the calling thread for at most `limit`. Its standard error goes nowhere: nobody knows what a tool writes there.
+///
+/// - Throws: ``CredentialError/processFailed(why:)``, or others for what it printed.
+func runCredentialProcess(
+    _ command: String, limit: Duration = CredentialProcessLimits.duration
+) throws(CredentialError) -> Credentials {
+    guard let arguments = splitCommand(command), let program = arguments.first, !program.isEmpty else {
+        throw .processFailed(why: "the command's quotes do not close, or it is empty")
+    }
+    let child = try ChildProcess(arguments, program: program)
+    return try credentials(inProcessOutput: try child.output(limit: limit))
+}
+
+/// The credentials in the JSON object that a credential process prints, version 1.
+///
+/// - SeeAlso: AWS SDKs and Tools Reference Guide, "Process credential provider".
+func credentials(inProcessOutput bytes: [UInt8]) throws(CredentialError) -> Credentials {
+    let object: JSON
+    do { object = try JSON(parsing: bytes) } catch { throw .processFailed(why: "its output is not one JSON object") }
+    guard case .object = object else { throw .processFailed(why: "its output is not one JSON object") }
+    guard object["Version"]?.integer == 1 else { throw .processFailed(why: "its output is not of `Version` 1") }
+    func text(_ name: String) throws(CredentialError) -> String? {
+        switch object[name] {
+        case nil, .null: return nil
+        case .string(let text): return text
+        default: throw .processFailed(why: "`\(name)` in its output is not a string")
+        }
+    }
+    guard let id = try text("AccessKeyId") else { throw .processFailed(why: "its output has no `AccessKeyId`") }
+    guard let secret = try text("SecretAccessKey") else {
+        throw .processFailed(why: "its output has no `SecretAccessKey`")
+    }
+    var end: Instant?
+    if let expiration = try text("Expiration") {
+        end = Instant(parsingWithOffset: expiration)
+        guard end != nil else { throw .processFailed(why: "`Expiration` in its output is not an ISO 8601 time") }
+    }
+    return try soundCredentials(
+        id: id, secret: secret, token: try text("SessionToken") ?? "", expiration: end,
+        from: "the output of the credential process")
+}
+
+/// The words of `command` as a POSIX shell splits them, with quotes and backslashes and nothing else: no variables, no globs.
+/// Nil when a quote does not close.
+func splitCommand(_ command: String) -> [String]? {
+    var words: [String] = []
+    var word: String?
+    var quote: Character?
+    var escapes = false
+    for character in command {
+        if escapes {
+            // Inside double quotes a backslash counts only before a quote or another one.
+            if quote == "\"", character != "\"", character != "\\" { word = (word ?? "") + "\\" }
+            word = (word ?? "") + String(character)
+            escapes = false
+        } else if character == "\\", quote != "'" {
+            escapes = true
+        } else if let open = quote {
+            if character == open { quote = nil } else { word = (word ?? "") + String(character) }
+        } else if character == "'" || character == "\"" {
+            quote = character
+            word = word ?? ""
+        } else if character.isWhitespace {
+            if let done = word { words.append(done) }
+            word = nil
+        } else {
+            word = (word ?? "") + String(character)
+        }
+    }
+    guard quote == nil, !escapes else { return nil }
+    if let done = word { words.append(done) }
+    return words
+}
+
+extension Instant {
+    /// The moment written in `text` as ISO 8601 with `Z` or an offset like `+00:00`; nil for anything else.
+    init?(parsingWithOffset text: String) {
+        if text.hasSuffix("Z") {
+            self.init(parsing: text)
+            return
+        }
+        let offset = Array(text.utf8.suffix(6))
+        guard offset.count == 6, offset[0] == 0x2B || offset[0] == 0x2D, offset[3] == 0x3A,
+            let hours = Int(String(decoding: offset[1...2], as: UTF8.self)), (0...23).contains(hours),
+            let minutes = Int(String(decoding: offset[4...5], as: UTF8.self)), (0...59).contains(minutes),
+            [offset[1], offset[2], offset[4], offset[5]].allSatisfy(\.isDigit),
+            let local = Instant(parsing: String(text.dropLast(6)) + "Z")
+        else { return nil }
+        let ahead = Duration.seconds(hours * 3_600 + minutes * 60)
+        self = local.advanced(by: offset[0] == 0x2B ? .zero - ahead : ahead)
+    }
+}
+
+/// A child with a pipe to its standard output, in a process group of its own.
+private struct ChildProcess {
+    private let process: pid_t
+    private let pipe: Int32
+
+    init(_ arguments: [String], program: String) throws(CredentialError) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .processFailed(why: "no pipe for it") }
+        var actions = posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+            close(ends[1])
+        }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        // The thread blocks all signals and the gate ignores some; the child starts as if from a shell.
+        var none = sigset_t()
+        var all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var process: pid_t = 0
+        let result = posix_spawnp(&process, program, &actions, &attributes, &words, environ)
+        guard result == 0 else {
+            close(ends[0])
+            throw .processFailed(why: "`\(program)` cannot be run: \(String(cString: strerror(result)))")
+        }
+        self.process = process
+        pipe = ends[0]
+    }
+
+    /// Everything that it writes before it ends well; otherwise it and its group are killed.
+    func output(limit: Duration) throws(CredentialError) -> [UInt8] {
+        defer { close(pipe) }
+        let end = loopNanoseconds() + limit.wholeNanoseconds
+        let bytes: [UInt8]
+        do throws(CredentialError) { bytes = try read(until: end) } catch {
+            kill()
+            throw error
+        }
+        var status: Int32 = 0
+        while true {
+            let ended = waitpid(process, &status, WNOHANG)
+            if ended == process { break }
+            guard ended == 0 || errno == EINTR else { throw .processFailed(why: "it cannot be waited for") }
+            guard loopNanoseconds() < end else {
+                kill()
+                throw .processFailed(why: "it took longer than \(limit)")
+            }
+            usleep(2_000)
+        }
+        // The low seven bits are the signal that ended it, the next eight its exit code.
+        guard status & 0x7F == 0 else { throw .processFailed(why: "signal \(status & 0x7F) ended it") }
+        guard status >> 8 & 0xFF == 0 else {
+            throw .processFailed(why: "it ended with code \(status >> 8 & 0xFF); run it by hand to see why")
+        }
+        return bytes
+    }
+
+    private func read(until end: Int64) throws(CredentialError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 8_192)
+        while true {
+            let left = end - loopNanoseconds()
+            guard left > 0 else { throw .processFailed(why: "it took too long") }
+            var watched = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&watched, 1, Int32(min(left / 1_000_000 + 1, 1_000)))
+            guard ready > 0 else { continue }
+            let count = Glibc.read(pipe, &buffer, buffer.count)
+            if count == 0 { return bytes }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw .processFailed(why: "its output cannot be read")
+            }
+            bytes += buffer[..<count]
+            guard bytes.count <= CredentialProcessLimits.outputBytesMax else {
+                throw .processFailed(why: "its output is larger than \(CredentialProcessLimits.outputBytesMax) bytes")
+            }
+        }
+    }
+
+    private func kill() {
+        Glibc.kill(-process, SIGKILL)
+        Glibc.kill(process, SIGKILL)
+        waitpid(process, nil, 0)
+    }
+}
+
+/// Nanoseconds of a clock that only goes forward: for time-outs, never for records.
+private func loopNanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}

@@ -19,7 +19,7 @@ struct LineReader: ~Copyable {
     private var at = 0
     /// The offset in the file of `buffer[0]`.
     private var base = 0
-    private static let chunkByteCount = 262_144
+    private static let chunkByteCount = 131_072
 
     /// Opens `name` in the open folder `folder`.
     init(folder: Int32, name: String, path: String) throws(LogError) {
@@ -39,7 +39,7 @@ struct LineReader: ~Copyable {
     mutating func next() throws(LogError) -> Step {
         var searched = at
         while true {
-            if let end = buffer[searched...].firstIndex(of: 0x0A) {
+            if let end = newline(from: searched) {
                 let line = Array(buffer[at..<end])
                 let start = offset
                 at = end + 1
@@ -51,35 +51,48 @@ struct LineReader: ~Copyable {
         }
     }
 
+    /// Where the first newline stands from `start` on.
+    private func newline(from start: Int) -> Int? {
+        buffer.withUnsafeBytes { bytes in
+            guard start < bytes.count, let base = bytes.baseAddress,
+                let found = memchr(base + start, 0x0A, bytes.count - start)
+            else { return nil }
+            return UnsafeRawPointer(found) - base
+        }
+    }
+
     /// Whether more bytes came.
     private mutating func fill() throws(LogError) -> Bool {
-        buffer.removeFirst(at)
+        let chunk = try chunk(at: base + buffer.count)
+        if chunk.isEmpty { return false }
+        buffer = Array(buffer[at...]) + chunk
         base += at
         at = 0
-        let before = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: Self.chunkByteCount))
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            pread(file, bytes.baseAddress?.advanced(by: before), Self.chunkByteCount, off_t(base + before))
+        return true
+    }
+
+    /// The bytes from `offset` on, at most one chunk; none at the end.
+    private func chunk(at offset: Int) throws(LogError) -> [UInt8] {
+        var result = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: Self.chunkByteCount) { buffer, count in
+            result = pread(file, buffer.baseAddress, Self.chunkByteCount, off_t(offset))
+            count = max(0, result)
         }
-        let code = errno
-        buffer.removeLast(Self.chunkByteCount - max(0, count))
-        if count < 0 { throw .system(step: "read", path: path, code: code) }
-        return count > 0
+        if result < 0 { throw .system(step: "read", path: path, code: errno) }
+        return bytes
     }
 
     /// Count and SHA-256 of the file's bytes from `start` to its end, and whether a NUL is among them.
     func rest(from start: Int) throws(LogError) -> (byteCount: Int, sha256: Digest, holdsNUL: Bool) {
         var hasher = SHA256Hasher()
-        var chunk = [UInt8](repeating: 0, count: Self.chunkByteCount)
         var total = 0
         var holdsNUL = false
         while true {
-            let count = chunk.withUnsafeMutableBytes { pread(file, $0.baseAddress, $0.count, off_t(start + total)) }
-            if count < 0 { throw .system(step: "read", path: path, code: errno) }
-            if count == 0 { return (total, hasher.finish(), holdsNUL) }
-            hasher.update(chunk[..<count])
-            holdsNUL = holdsNUL || chunk[..<count].contains(0)
-            total += count
+            let chunk = try chunk(at: start + total)
+            if chunk.isEmpty { return (total, hasher.finish(), holdsNUL) }
+            hasher.update(chunk)
+            holdsNUL = holdsNUL || chunk.contains(0)
+            total += chunk.count
         }
     }
 }

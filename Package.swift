@@ -40,7 +40,7 @@ var targets: [Target] = [
     tests("RecognizingTests", ["Recognizing", "Hashing", "Vocabulary"]),
     tests("DecidingTests", ["Deciding", "Recognizing", "Vocabulary"]),
     tests("ApprovingTests", ["Approving", "Deciding", "Recognizing", "Vocabulary"]),
-    tests("RecordingTests", ["Recording", "Deciding", "Recognizing", "Hashing", "Vocabulary"]),
+    tests("RecordingTests", ["Recording", "Approving", "Deciding", "Recognizing", "Hashing", "Vocabulary"]),
     tests("SigningTests", ["Signing", "SigV4", "Recording", "Recognizing", "Hashing", "Vocabulary"]),
 ]
 

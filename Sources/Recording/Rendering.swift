@@ -62,7 +62,7 @@ package struct Rendering: Sendable {
         let isApproval = entry["verdict"] == "approve"
         var rest = "\(word(entry["approval"])) by \(word(entry["by"]))"
         if let seen = entry["seen_ms"]?.integer { rest += " after \(seconds(seen))" }
-        if let reason = entry["reason"]?.string { rest += ": \"\(bounded(escaped(reason)))\"" }
+        if let reason = entry["reason"]?.string { rest += ": \"\(bounded(shown(reason)))\"" }
         if entry["same_uid"] == true { rest += " (the agent's own uid)" }
         return row(entry, isApproval ? "approve" : "refuse", isApproval ? .green : .red, agent: nil, "", rest)
     }
@@ -130,7 +130,7 @@ func approvers(_ terms: JSON?) -> [String] {
     (terms?["quorums"]?.array ?? []).map { quorum in
         if let names = quorum["any_of"]?.array { return names.map { word($0) }.joined(separator: " or ") }
         return (quorum["all_of"]?.members ?? []).map { member in
-            let name = bounded(escaped(member.name))
+            let name = bounded(shown(member.name))
             return member.value == 1 ? name : "\(name) ×\(word(member.value))"
         }.joined(separator: " and ")
     }
@@ -140,10 +140,10 @@ func approvers(_ terms: JSON?) -> [String] {
 func word(_ value: JSON?) -> String {
     switch value {
     case nil, .null: "?"
-    case .string(let text): escaped(text)
-    case .number(let text): escaped(text)
+    case .string(let text): shown(text)
+    case .number(let text): shown(text)
     case .bool(let value): value ? "true" : "false"
-    case .array, .object: escaped(value?.text ?? "")
+    case .array, .object: shown(value?.text ?? "")
     }
 }
 
@@ -157,29 +157,6 @@ func resourcePart(_ text: String) -> String {
 func bounded(_ text: String) -> String {
     guard text.count > 80 else { return text }
     return "\(text.prefix(50))…\(text.suffix(29))"
-}
-
-/// The text with everything that could hide, reorder or break a line written as `\u{…}`.
-func escaped(_ text: String) -> String {
-    if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
-    var out = ""
-    for scalar in text.unicodeScalars {
-        if isPlain(scalar) {
-            out.unicodeScalars.append(scalar)
-        } else {
-            out += "\\u{\(String(scalar.value, radix: 16))}"
-        }
-    }
-    return out
-}
-
-private func isPlain(_ scalar: Unicode.Scalar) -> Bool {
-    if scalar.isASCII { return (0x20..<0x7F).contains(scalar.value) }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .privateUse, .surrogate, .unassigned:
-        return false
-    default: return true
-    }
 }
 
 func pad(_ text: String, _ width: Int) -> String {

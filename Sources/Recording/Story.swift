@@ -104,7 +104,7 @@ package struct Story: Sendable {
 
     private var why: String {
         let parts = ["task", "reason"].compactMap { name in
-            caller?[name]?["text"]?.string.map { "\(name) \"\(escaped($0))\"" }
+            caller?[name]?["text"]?.string.map { "\(name) \"\(shown($0))\"" }
         }
         guard !parts.isEmpty else { return "nothing was said" }
         let source = caller?["reason"]?["source"] ?? caller?["task"]?["source"]
@@ -128,7 +128,7 @@ package struct Story: Sendable {
         let verdict = entry["verdict"] == "approve" ? "approved" : "denied"
         var text = "\(verdict) by \(word(entry["by"])) \(entry.at)"
         if let seen = entry["seen_ms"]?.integer { text += " after \(seconds(seen))" }
-        if let reason = entry["reason"]?.string { text += ": \"\(escaped(reason))\"" }
+        if let reason = entry["reason"]?.string { text += ": \"\(shown(reason))\"" }
         if entry["same_uid"] == true { text += " (by the agent's own uid)" }
         return text
     }

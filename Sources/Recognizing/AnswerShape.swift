@@ -15,7 +15,9 @@ package struct AnswerShape: Hashable, Sendable {
 }
 
 /// The form of errors for a request of which the head is known: as exact as the head allows, never failing.
-package func answerShape(_ head: RequestHead, scope: CredentialScope?, catalog: Catalog = .builtIn) -> AnswerShape {
+package func answerShape(_ head: RequestHead, catalog: Catalog = .builtIn) -> AnswerShape {
+    // Whoever's the credential is: it chooses the form of an error, nothing else.
+    let scope = (try? claimedScope(head)) ?? nil
     if head["x-amz-target"] != nil {
         let is10 = head["content-type"].map(mediaType) == "application/x-amz-json-1.0"
         return AnswerShape(

@@ -124,7 +124,7 @@ private struct LineInput {
 }
 
 /// The scope of the credential in `head`, whoever's it is; nil when there is none, or none with a scope.
-private func claimedScope(_ head: RequestHead) throws(RecognitionError) -> CredentialScope? {
+func claimedScope(_ head: RequestHead) throws(RecognitionError) -> CredentialScope? {
     var credentials: [Substring] = []
     if let text = head["authorization"] {
         credentials += text.split(whereSeparator: { $0 == " " || $0 == "," }).filter { $0.hasPrefix("Credential=") }

@@ -22,6 +22,24 @@ struct Dispatch {
     let catalog: Catalog
 
     func candidates() throws(RecognitionError) -> [Candidate] {
+        let keyed = try byKey()
+        guard let label = hints.hostLabel else {
+            if let keyed { return keyed }
+            return try byBinding(path: hints.path) { _ in true }
+        }
+        // What stands before the host is the host prefix of the operation, or else an S3 bucket.
+        let prefixed = try keyed ?? (try? byBinding(path: hints.path) { !$0.isS3 }) ?? []
+        let fitting = prefixed.filter { $0.operation.hostPrefix.map { mayBe(label, $0) } ?? false }
+        if !fitting.isEmpty { return fitting }
+        let bucket = String(label.dropLast())
+        guard keyed == nil, label.hasSuffix("."), isBucketName(bucket) else {
+            throw .disagreement("`\(shown(label))` in Host is neither a bucket nor the host prefix of the operation")
+        }
+        return try byBinding(path: "/" + percentEncoded(bucket) + hints.path) { $0.isS3 }
+    }
+
+    /// The operations that a target, a CBOR path or an Action name; nil when there is none of these.
+    private func byKey() throws(RecognitionError) -> [Candidate]? {
         let isForm = head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
         let form = isForm && !body.isEmpty ? try formItems() : []
         let hasAction = (form + query).contains { $0.name.asciiLowercased == "action" }
@@ -35,7 +53,7 @@ struct Dispatch {
             return try byCBORPath(path)
         }
         if hasAction, isForm || path == "/" || path.isEmpty { return try byAction(form: form, isForm: isForm) }
-        return try byBinding()
+        return nil
     }
 
     private func formItems() throws(RecognitionError) -> [QueryItem] {
@@ -82,6 +100,9 @@ struct Dispatch {
     }
 
     private func byAction(form: [QueryItem], isForm: Bool) throws(RecognitionError) -> [Candidate] {
+        guard form.count <= formItemCountMax else {
+            throw .malformed(part: "the form", why: "it has more than \(formItemCountMax) items")
+        }
         guard form.isEmpty || query.isEmpty else {
             throw .malformed(part: "the query", why: "parameters stand both in the query and in the form")
         }
@@ -124,14 +145,16 @@ struct Dispatch {
             && hints.path.split(separator: "/").count == 2
     }
 
-    private func byBinding() throws(RecognitionError) -> [Candidate] {
+    private func byBinding(
+        path: String, among isCandidate: (CatalogService) -> Bool
+    ) throws(RecognitionError) -> [Candidate] {
         let request = RestRequest(
-            method: head.method, path: hints.path.isEmpty ? "/" : hints.path,
+            method: head.method, path: path.isEmpty ? "/" : path,
             query: query.map { ($0.name, $0.value) }, headers: Set(head.fields.map(\.name)))
         let matches: [RestMatch]
         do {
             matches = try Router(catalog).restCandidates(for: request, signedAs: signer) { service in
-                hints.services?.contains(service) ?? true
+                isCandidate(service) && hints.services?.contains(service) ?? true
             }
         } catch { throw .malformed(part: "the path", why: "\(error)") }
         guard !matches.isEmpty else {
@@ -153,12 +176,32 @@ struct Dispatch {
     }
 }
 
+/// Whether `label` has the form of `prefix`, whose `{Name}` stand for one label: `111122223333.` of `{AccountId}.`.
+private func mayBe(_ label: String, _ prefix: String) -> Bool {
+    guard let open = prefix.firstIndex(of: "{"), let close = prefix.firstIndex(of: "}") else {
+        return label.isSame(as: prefix)
+    }
+    let end = prefix[prefix.index(after: close)...]
+    guard label.hasPrefix(String(prefix[..<open])), label.hasSuffix(String(end)) else { return false }
+    let value = label.utf8.dropFirst(prefix[..<open].utf8.count).dropLast(end.utf8.count)
+    return !value.isEmpty && !value.contains(0x2E)
+}
+
+/// Whether `label` can be a bucket in a host name.
+private func isBucketName(_ label: String) -> Bool {
+    (3...63).contains(label.utf8.count)
+        && label.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F }
+}
+
 /// `text` up to the first `;`, lower case, without blanks at its ends.
 func mediaType(_ text: String) -> String {
     let type = text.prefix { $0 != ";" }
     let bytes = Array(type.utf8).drop { $0 == 0x20 || $0 == 0x09 }
     return String(decoding: bytes.reversed().drop { $0 == 0x20 || $0 == 0x09 }.reversed(), as: UTF8.self).asciiLowercased
 }
+
+/// The most items of a form; the largest batches of AWS have some thousand.
+let formItemCountMax = 20_000
 
 /// Query names that carry a signature or a time-out of one; they are stripped, and nothing is decided by them.
 let signatureQueryNames: Set<String> = [

@@ -11,16 +11,18 @@ struct FormReader {
     /// A dotted name's node.
     private final class Node {
         var value: String?
-        var children: [(name: String, node: Node)] = []
+        private(set) var children: [(name: String, node: Node)] = []
+        private var places: [[UInt8]: Int] = [:]
 
         func child(_ name: String) -> Node {
-            if let found = children.first(where: { $0.name.isSame(as: name) }) { return found.node }
+            if let found = existing(name) { return found }
             let made = Node()
+            places[Array(name.utf8)] = children.count
             children.append((name, made))
             return made
         }
 
-        func existing(_ name: String) -> Node? { children.first { $0.name.isSame(as: name) }?.node }
+        func existing(_ name: String) -> Node? { places[Array(name.utf8)].map { children[$0].node } }
     }
 
     /// The parameters that `items` (without `Action` and `Version`) write.
@@ -45,15 +47,15 @@ struct FormReader {
         var members: [JSON.Member] = []
         var known: [String] = []
         for member in shape.members {
-            let name = isEC2 ? member.queryName : member.wireName
+            let name = member.queryName
             guard let child = node.existing(name) ?? alternative(node, member) else { continue }
             known.append(node.children.first { $0.node === child }?.name ?? name)
             members.append(.init(member.name, try value(child, member.shape, isFlattened(member), path: "\(path)\(name)")))
         }
         for (name, _) in node.children where !known.contains(where: { $0.isSame(as: name) }) {
             let lower = name.asciiLowercased
-            if let near = shape.members.first(where: { (isEC2 ? $0.queryName : $0.wireName).asciiLowercased.isSame(as: lower) }) {
-                throw malformed("\(path)\(name)", "is spelled `\(isEC2 ? near.queryName : near.wireName)`")
+            if let near = shape.members.first(where: { $0.queryName.asciiLowercased.isSame(as: lower) }) {
+                throw malformed("\(path)\(name)", "is spelled `\(near.queryName)`")
             }
         }
         return .object(members + (try leftovers(node, known: known, path: path)))
@@ -121,7 +123,9 @@ struct FormReader {
         }
         var ordered: [Node] = []
         for index in found.keys.sorted() {
-            guard let child = found[index] else { continue }
+            guard let child = found[index], index == ordered.count + 1 else {
+                throw malformed("\(path).\(index)", "follows a hole in its list")
+            }
             ordered.append(child)
         }
         return ordered

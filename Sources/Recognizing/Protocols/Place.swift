@@ -2,7 +2,7 @@ import Vocabulary
 
 /// What the outside of a request says of its service: path prefix, Host and credential scope. All that are there must agree.
 struct OuterHints {
-    /// The path without `/_aws/<service>[/<region>]`, and with a virtual-host bucket put in front. Percent-encoded.
+    /// The path without `/_aws/<service>[/<region>]`. Percent-encoded.
     let path: String
     /// The services it may be; nil when nothing outside says so.
     let services: [CatalogService]?
@@ -10,15 +10,14 @@ struct OuterHints {
     let signedAs: String?
     /// The region that prefix, Host or scope name; nil when none does.
     let region: String?
-    /// The services by the prefix alone are exact: the operator's endpoint variable named one service.
-    let isNamed: Bool
+    /// What stands in Host before the name of this machine or of the service: `bucket.`, `111122223333.`, `sync-`; nil for nothing.
+    let hostLabel: String?
 
     init(
         _ head: RequestHead, scope: CredentialScope?, catalog: Catalog
     ) throws(RecognitionError) {
         let prefix = try PathPrefix(head.rawPath, catalog: catalog)
         let host = try HostHint(head["host"] ?? "", catalog: catalog)
-        var path = prefix?.rest ?? String(head.rawPath)
         var services = prefix.map { [$0.service] }
         services = try agree(services, host.services, "the path prefix and Host")
         if let scope {
@@ -26,26 +25,21 @@ struct OuterHints {
             guard !signed.isEmpty else {
                 throw .disagreement("no AWS service is signed as `\(shown(scope.service))`")
             }
-            services = try agree(services, signed, "the credential scope (`\(shown(scope.service))`) and Host or path prefix")
-        }
-        if let bucket = host.bucket {
-            services = try agree(services, catalog.service(named: "s3").map { [$0] }, "the virtual-host bucket in Host and the credential scope")
-            path = "/" + percentEncoded(bucket) + path
+            services = try agree(
+                services, signed, "the credential scope (`\(shown(scope.service))`) and Host or path prefix")
         }
         var regions: [String] = []
-        for region in [prefix?.region, host.region] {
-            if let region, !regions.contains(region) { regions.append(region) }
+        for region in [prefix?.region, host.region, scope?.region] {
+            if let region, !regions.contains(where: { $0.isSame(as: region) }) { regions.append(region) }
         }
-        guard regions.count <= 1 else { throw .disagreement("the path prefix and Host name different regions") }
-        // The scope of a global service names whatever region its client has: the prefix or the host say more.
-        if let named = regions.first, let scope, scope.region != named, prefix?.region != nil {
-            throw .disagreement("the path prefix names region \(named), the credential scope `\(shown(scope.region))`")
+        guard regions.count <= 1 else {
+            throw .disagreement("path prefix, Host and credential scope name different regions: \(shown(regions.joined(separator: ", ")))")
         }
-        self.path = path
+        path = prefix?.rest ?? String(head.rawPath)
         self.services = services
-        self.signedAs = scope?.service
-        self.region = regions.first ?? scope?.region
-        self.isNamed = prefix != nil
+        signedAs = scope?.service
+        region = regions.first
+        hostLabel = host.label
     }
 }
 
@@ -84,23 +78,22 @@ private struct PathPrefix {
     }
 }
 
-/// What a Host says: an AWS host name, a virtual-host bucket, or just this machine.
+/// What a Host says: an AWS host name, or this machine; with what stands before it.
 private struct HostHint {
     var services: [CatalogService]?
     var region: String?
-    var bucket: String?
+    var label: String?
 
     init(_ host: String, catalog: Catalog) throws(RecognitionError) {
         var name = host.asciiLowercased
         if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"), name[name.index(after: colon)...].utf8.allSatisfy(\.isDigit) {
             name = String(name[..<colon])
         }
-        if name == "localhost" || name == "[::1]" || isIPv4(name) { return }
-        for local in [".localhost", ".127.0.0.1"] where name.hasSuffix(local) {
-            let label = String(name.dropLast(local.utf8.count))
-            // Labels of S3's own hosts and host prefixes name no bucket; what they mean needs the real host.
-            guard isBucketName(label) else { throw .malformed(part: "Host", why: "`\(shown(host))` names no bucket") }
-            bucket = label
+        if name.isSame(as: "[::1]") || isLoopback(name) { return }
+        for local in ["localhost", "127.0.0.1"] where name.hasSuffix(local) {
+            let before = String(name.dropLast(local.utf8.count))
+            guard before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") else { break }
+            label = before.isEmpty ? nil : before
             return
         }
         guard isAWS(name) else {
@@ -110,40 +103,31 @@ private struct HostHint {
     }
 
     private mutating func read(aws name: String, catalog: Catalog) throws(RecognitionError) {
-        let labels = name.split(separator: ".").map(String.init)
-        let named = labels.first { catalog.partition(region: $0) != nil }
-        let region = named ?? "us-east-1"
-        let fits = catalog.services.filter { service in
-            guard let host = service.endpoint(region: region)?.host else { return false }
-            return name == host || name.hasSuffix("." + host)
-        }
-        guard !fits.isEmpty else {
-            if name == "s3.amazonaws.com" || name.hasSuffix(".s3.amazonaws.com") {
-                services = catalog.service(named: "s3").map { [$0] }
-                self.region = "us-east-1"
-                if name.hasSuffix(".s3.amazonaws.com") { bucket = String(name.dropLast(17)) }
-                return
+        let named = name.split(separator: ".").map(String.init).first { catalog.partition(region: $0) != nil }
+        // S3's old host serves every region; the scope says which.
+        var hosts = name.hasSuffix("s3.amazonaws.com") ? catalog.service(named: "s3").map { [($0, "s3.amazonaws.com")] } ?? [] : []
+        if hosts.isEmpty {
+            hosts = catalog.services.compactMap { service in
+                guard let host = service.endpoint(region: named ?? "us-east-1")?.host, name.hasSuffix(host) else { return nil }
+                let before = name.dropLast(host.utf8.count)
+                return before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") ? (service, host) : nil
             }
+        }
+        // The longest host is the one meant: `s3-control` is not a label before another service's host.
+        guard let longest = hosts.map(\.1.utf8.count).max() else {
             throw .malformed(part: "Host", why: "no service of the catalog is at `\(shown(name))`")
         }
-        services = Array(fits)
-        self.region = named
-        if let s3 = fits.first(where: \.isS3), let host = s3.endpoint(region: region)?.host, name != host {
-            services = [s3]
-            bucket = String(name.dropLast(host.utf8.count + 1))
-        }
+        services = hosts.filter { $0.1.utf8.count == longest }.map(\.0)
+        region = named
+        if name.utf8.count > longest { label = String(name.dropLast(longest)) }
     }
 }
 
-private func isIPv4(_ name: String) -> Bool {
+private func isLoopback(_ name: String) -> Bool {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil } && parts[0] == "127"
 }
 
 private func isAWS(_ name: String) -> Bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws.dev", ".amazonaws.eu"].contains { name.hasSuffix($0) }
-}
-
-private func isBucketName(_ label: String) -> Bool {
-    (3...63).contains(label.utf8.count) && label.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E }
 }

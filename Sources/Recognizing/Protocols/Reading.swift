@@ -35,6 +35,9 @@ struct Reading {
         let parameters = try readParameters(candidate, request: request, query: query)
         self.parameters = parameters
         hostPrefix = try filledHostPrefix(operation, parameters)
+        if let label = hints.hostLabel, !service.isS3, !hostPrefix.asciiLowercased.isSame(as: label) {
+            throw .disagreement("Host begins with `\(shown(label))`, the operation's own host with `\(shown(hostPrefix))`")
+        }
         path = try endpoint.basePath + sentPath(candidate, hints: hints)
         named = try namePairs(
             CallFacts(

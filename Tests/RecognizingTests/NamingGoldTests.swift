@@ -21,7 +21,8 @@ struct PairFixture: CustomTestStringConvertible, Sendable {
     static let all: [PairFixture] = {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.filter { $0.hasSuffix(".jsonl") }.sorted().flatMap { name -> [PairFixture] in
-            guard let text = try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8) else { return [] }
+            guard let text = try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+            else { return [] }
             return text.utf8.split(separator: 0x0A).enumerated().compactMap { number, line in
                 guard let json = try? JSON(parsing: Array(line)) else { return nil }
                 return PairFixture(json: json, place: "\(name):\(number + 1)")
@@ -51,7 +52,8 @@ func spelled(_ resource: Resource) -> String {
 
 @Suite("Naming, the gold set") struct NamingGoldTests {
     static let services = [
-        "dynamodb", "dynamodbstreams", "s3", "sqs", "sns", "sts", "iam", "lambda", "kms", "secretsmanager", "ssm",
+        "dynamodb", "dynamodbstreams", "s3", "sqs", "sns", "sts", "iam", "lambda", "kms", "secretsmanager",
+        "ssm",
     ]
 
     @Test("every call of the gold set needs just its pairs", arguments: services + ["other"])
@@ -84,7 +86,9 @@ func spelled(_ resource: Resource) -> String {
             #expect(named.itemCount == count, "\(fixture.testDescription)")
             for key in fixture.json["keys"]?.members ?? [] {
                 let values = key.value.array?.compactMap(\.string)
-                #expect(named.keys[key.name] == (values.map { .filled($0) } ?? .absent), "\(fixture.testDescription)")
+                #expect(
+                    named.keys[key.name] == (values.map { .filled($0) } ?? .absent),
+                    "\(fixture.testDescription)")
             }
         }
     }
@@ -102,7 +106,9 @@ func spelled(_ resource: Resource) -> String {
             for pair in try namePairs(fixture.facts()).pairs {
                 // SAR does not list it yet.
                 if pair.action.name == "UpdateDelegationRequest" { continue }
-                #expect(Catalog.builtIn.isKnownAction(prefix: pair.action.prefix, name: pair.action.name), "\(pair.action)")
+                #expect(
+                    Catalog.builtIn.isKnownAction(prefix: pair.action.prefix, name: pair.action.name),
+                    "\(pair.action)")
                 #expect(pair.level != .unknown)
             }
         }

@@ -9,7 +9,8 @@ private func named(
 ) throws -> NamedPairs {
     let model = try #require(Catalog.builtIn.service(named: service)?.operation(named: operation))
     return try namePairs(
-        CallFacts(model: model, parameters: parameters, partition: "aws", region: "us-east-1", account: account))
+        CallFacts(
+            model: model, parameters: parameters, partition: "aws", region: "us-east-1", account: account))
 }
 
 @Suite("Naming") struct NamingTests {
@@ -19,12 +20,15 @@ private func named(
         #expect(!pair.resource.isKnown)
         #expect(pair.resource.parts.last == .known("app"))
         // Nothing is presumed of an account that nobody said.
-        #expect(try named("iam", "DeleteRole", ["RoleName": "app"], account: nil).pairs[0].resource.presumed == nil)
+        #expect(
+            try named("iam", "DeleteRole", ["RoleName": "app"], account: nil).pairs[0].resource.presumed
+                == nil)
         #expect(try named("iam", "CreateRole", ["RoleName": "app"]).pairs[0].resource.isKnown)
     }
 
     @Test func `levels are the actions' own, sensitivity is the operation's`() throws {
-        let copy = try named("s3", "CopyObject", ["Bucket": "logs", "Key": "k", "CopySource": "src/k", "ACL": "private"])
+        let copy = try named(
+            "s3", "CopyObject", ["Bucket": "logs", "Key": "k", "CopySource": "src/k", "ACL": "private"])
         #expect(copy.pairs.map(\.level) == [.read, .write, .permissionsManagement])
         #expect(Set(copy.pairs.map(\.sensitivity)) == [.data])
         let head = try named("s3", "HeadObject", ["Bucket": "logs", "Key": "k"]).pairs[0]
@@ -34,7 +38,9 @@ private func named(
         for decrypts: JSON in [["Name": "a"], ["Name": "a", "WithDecryption": true]] {
             #expect(try named("ssm", "GetParameter", decrypts).pairs[0].sensitivity == .credential)
         }
-        #expect(try named("secretsmanager", "GetSecretValue", ["SecretId": "a"]).pairs[0].sensitivity == .credential)
+        #expect(
+            try named("secretsmanager", "GetSecretValue", ["SecretId": "a"]).pairs[0].sensitivity
+                == .credential)
     }
 
     @Test func `a member that is null counts as absent`() throws {
@@ -51,7 +57,8 @@ private func named(
         for operation in Catalog.builtIn.operations {
             for parameters in odd {
                 let facts = CallFacts(
-                    model: operation, parameters: parameters, partition: "aws", region: "us-east-1", account: nil)
+                    model: operation, parameters: parameters, partition: "aws", region: "us-east-1",
+                    account: nil)
                 do {
                     let pairs = try namePairs(facts).pairs
                     #expect(!pairs.isEmpty)
@@ -66,14 +73,17 @@ private func named(
     @Test func `only an action without resource types is judged on everything`() throws {
         for operation in Catalog.builtIn.operations {
             let facts = CallFacts(
-                model: operation, parameters: [:], partition: "aws", region: "us-east-1", account: "111122223333")
+                model: operation, parameters: [:], partition: "aws", region: "us-east-1",
+                account: "111122223333")
             guard let pairs = try? namePairs(facts).pairs else { continue }
             let stars = pairs.filter { $0.resource == .star && $0.level != .unknown }
             let model = Set(operation.actions.filter { !$0.isStar }.map(\.action))
             for pair in stars where model.contains(pair.action) {
                 // Types that SAR lists as optional, and that this form of the call does not name.
                 let optional = ["ListExports", "ListImports"]
-                #expect(optional.contains(operation.name), "\(operation.service.name) \(operation.name) \(pair.action)")
+                #expect(
+                    optional.contains(operation.name),
+                    "\(operation.service.name) \(operation.name) \(pair.action)")
             }
         }
     }
@@ -81,9 +91,12 @@ private func named(
     @Test func `members of every wrong type are refused, never guessed at`() throws {
         let wrong: [JSON] = [1, true, [], ["a"], [:], ["a": "b"], "", "*", "a\u{0}", "a:b:c:d", "a b"]
         let members: [(String, String, String)] = [
-            ("dynamodb", "DeleteTable", "TableName"), ("sqs", "PurgeQueue", "QueueUrl"), ("sns", "DeleteTopic", "TopicArn"),
-            ("sts", "AssumeRole", "RoleArn"), ("iam", "DeleteRole", "RoleName"), ("lambda", "DeleteFunction", "FunctionName"),
-            ("kms", "DisableKey", "KeyId"), ("secretsmanager", "DeleteSecret", "SecretId"), ("s3", "DeleteBucket", "Bucket"),
+            ("dynamodb", "DeleteTable", "TableName"), ("sqs", "PurgeQueue", "QueueUrl"),
+            ("sns", "DeleteTopic", "TopicArn"),
+            ("sts", "AssumeRole", "RoleArn"), ("iam", "DeleteRole", "RoleName"),
+            ("lambda", "DeleteFunction", "FunctionName"),
+            ("kms", "DisableKey", "KeyId"), ("secretsmanager", "DeleteSecret", "SecretId"),
+            ("s3", "DeleteBucket", "Bucket"),
             ("ssm", "DeleteDocument", "Name"),
         ]
         for (service, operation, member) in members {
@@ -102,8 +115,10 @@ private func named(
         let good = ARN(parsing: "arn:aws:s3:us-east-1:111122223333:accesspoint/a:b")
         #expect(good?.resource == "accesspoint/a:b")
         for bad in [
-            "arn:aws:s3", "arn:aws:s3:::", "ARN:aws:s3:::b", "arn:AWS:s3:::b", "arn:aws::r:111122223333:b", " arn:aws:s3:::b",
-            "arn:aws:s3:us east:111122223333:b", "arn:aws:s3::11112222333:b", "arn:aws:s3:::b ", "arn:aws:s3:::b\n", "arn:aws:s3::*:b",
+            "arn:aws:s3", "arn:aws:s3:::", "ARN:aws:s3:::b", "arn:AWS:s3:::b", "arn:aws::r:111122223333:b",
+            " arn:aws:s3:::b",
+            "arn:aws:s3:us east:111122223333:b", "arn:aws:s3::11112222333:b", "arn:aws:s3:::b ",
+            "arn:aws:s3:::b\n", "arn:aws:s3::*:b",
             "arn:aws:s3:*:111122223333:b",
         ] {
             #expect(ARN(parsing: bad) == nil, "\(bad)")
@@ -111,8 +126,10 @@ private func named(
     }
 
     @Test func `an ARN fits a format by its literal text`() throws {
-        let format = ARNFormat("arn:${Partition}:ecs:${Region}:${Account}:service/${ClusterName}/${ServiceName}")
-        let arn = { (tail: String) in try #require(ARN(parsing: "arn:aws:ecs:us-east-1:111122223333:\(tail)")) }
+        let format = ARNFormat(
+            "arn:${Partition}:ecs:${Region}:${Account}:service/${ClusterName}/${ServiceName}")
+        let arn = { (tail: String) in try #require(ARN(parsing: "arn:aws:ecs:us-east-1:111122223333:\(tail)"))
+        }
         #expect(try format.fits(arn("service/c/s")))
         for tail in ["service/c", "service/c/", "service//s", "services/c/s", "cluster/c/s", "xservice/c/s"] {
             #expect(try !format.fits(arn(tail)), "\(tail)")

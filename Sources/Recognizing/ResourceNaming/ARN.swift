@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// An Amazon Resource Name that a request spells out: six parts, `arn:partition:service:region:account:resource`.
+/// An Amazon Resource Name that a request spells out: six parts,
+/// `arn:partition:service:region:account:resource`.
 ///
 /// - SeeAlso: AWS General Reference, "Amazon Resource Names (ARNs)".
 struct ARN: Hashable, Sendable {
@@ -37,7 +38,8 @@ struct Place: Hashable, Sendable {
     let region: String
     let account: String?
 
-    /// The ARN `arn:partition:service:region:account:` and `tail` here; an account that nobody said is an unknown run.
+    /// The ARN `arn:partition:service:region:account:` and `tail` here; an account that nobody said is an
+    /// unknown run.
     func resource(_ service: String, _ tail: Resource.Part...) -> Resource { resource(service, tail: tail) }
 
     /// The same with the tail as a list.

@@ -4,14 +4,17 @@ import Vocabulary
 package struct CallFacts: Sendable {
     /// The catalog's row of the operation.
     package let model: CatalogOperation
-    /// All parameters by their model names: path labels, query, header fields and body merged into one object.
+    /// All parameters by their model names: path labels, query, header fields and body merged into one
+    /// object.
     package let parameters: JSON
     package let partition: String
     package let region: String
     /// 12 digits; nil when neither the configuration nor the request says.
     package let account: String?
 
-    package init(model: CatalogOperation, parameters: JSON, partition: String, region: String, account: String?) {
+    package init(
+        model: CatalogOperation, parameters: JSON, partition: String, region: String, account: String?
+    ) {
         self.model = model
         self.parameters = parameters
         self.partition = partition

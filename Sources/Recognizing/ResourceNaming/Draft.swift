@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// What is found out about one call while it is being named: its pairs in order and without doubles, and its keys.
+/// What is found out about one call while it is being named: its pairs in order and without doubles, and its
+/// keys.
 struct Draft {
     /// One action on one resource that the call needs.
     struct Want {
@@ -67,7 +68,8 @@ struct Draft {
 // MARK: - What several services share
 
 extension Draft {
-    /// The ARN in `member`, which must be one of `service` whose sixth part begins with one of `kinds` (none: any).
+    /// The ARN in `member`, which must be one of `service` whose sixth part begins with one of `kinds` (none:
+    /// any).
     func arn(
         _ member: String, service: String, kinds: [String] = [], in parameters: Parameters? = nil
     ) throws(RecognitionError) -> Resource {
@@ -79,8 +81,8 @@ extension Draft {
         return Resource(text)
     }
 
-    /// The call hands the role in `member` to the service: `iam:PassRole` on it. An ARN is taken as it is; of a bare name the
-    /// path is unknown.
+    /// The call hands the role in `member` to the service: `iam:PassRole` on it. An ARN is taken as it is; of
+    /// a bare name the path is unknown.
     mutating func passRole(_ member: String, in parameters: Parameters? = nil) throws(RecognitionError) {
         let parameters = parameters ?? self.parameters
         guard parameters.has(member) else { return }
@@ -90,16 +92,20 @@ extension Draft {
     /// The role in `member`, an ARN or a name.
     func role(_ member: String, in parameters: Parameters) throws(RecognitionError) -> Resource {
         let text = try parameters.text(member)
-        if text.begins(with: "arn:") { return try arn(member, service: "iam", kinds: ["role/"], in: parameters) }
+        if text.begins(with: "arn:") {
+            return try arn(member, service: "iam", kinds: ["role/"], in: parameters)
+        }
         return try IAMNaming.named("role", member, in: parameters, place: place)
     }
 
-    /// Tags given as a list of structures or as a map: keys `aws:RequestTag/…` and `aws:TagKeys`, and `action` on each of
-    /// `resources` when there are any.
+    /// Tags given as a list of structures or as a map: keys `aws:RequestTag/…` and `aws:TagKeys`, and
+    /// `action` on each of `resources` when there are any.
     mutating func tag(_ member: String, _ action: String, on resources: [Resource]) throws(RecognitionError) {
         var tags: [(key: String, value: String)] = []
         if parameters.value(member)?.members != nil {
-            for entry in try parameters.entries(member) { tags.append((entry.name, entry.value.string ?? "")) }
+            for entry in try parameters.entries(member) {
+                tags.append((entry.name, entry.value.string ?? ""))
+            }
         } else {
             for tag in try parameters.structures(member) {
                 let key = tag.has("TagKey") ? try tag.text("TagKey") : try tag.text("Key")
@@ -122,7 +128,8 @@ extension Draft {
         for action in actions { want(action, on: key) }
     }
 
-    /// The object of a package in S3 that the call has a service read: `s3:GetObject`, of a version if one is named.
+    /// The object of a package in S3 that the call has a service read: `s3:GetObject`, of a version if one is
+    /// named.
     mutating func readObject(
         bucket: String, key: String, version: String, in parameters: Parameters
     ) throws(RecognitionError) {

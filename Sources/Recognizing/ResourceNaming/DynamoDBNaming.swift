@@ -2,9 +2,10 @@ import Vocabulary
 
 /// Names what calls of Amazon DynamoDB and DynamoDB Streams touch.
 ///
-/// A query or scan of an index is authorized on the index's ARN alone (Developer Guide, "Using IAM policy conditions", index
-/// examples). A restore needs the action on its source and, with the reads and writes it does, on its target ("Using IAM
-/// with DynamoDB backup and restore"). An import reads and an export writes S3 in the caller's name.
+/// A query or scan of an index is authorized on the index's ARN alone (Developer Guide, "Using IAM policy
+/// conditions", index examples). A restore needs the action on its source and, with the reads and writes it
+/// does, on its target ("Using IAM with DynamoDB backup and restore"). An import reads and an export writes
+/// S3 in the caller's name.
 enum DynamoDBNaming {
     static let table = OperationTable(
         """
@@ -79,7 +80,8 @@ enum DynamoDBNaming {
         }
     }
 
-    /// Adds the pairs of a call of DynamoDB Streams. A shard iterator is opaque: which stream it reads is not known.
+    /// Adds the pairs of a call of DynamoDB Streams. A shard iterator is opaque: which stream it reads is not
+    /// known.
     static func nameStreams(_ draft: inout Draft) throws(RecognitionError) {
         guard let row = streams[draft.operation]?.first else {
             throw .unknownOperation(service: "dynamodbstreams", method: "", path: draft.operation)
@@ -89,13 +91,16 @@ enum DynamoDBNaming {
             let arn = try draft.arn("StreamArn", service: "dynamodb", kinds: ["table/"])
             draft.want("dynamodb:\(row.action)", on: arn)
         case "iterator":
-            let stream = draft.place.resource("dynamodb", .known("table/"), .unknown, .known("/stream/"), .unknown)
+            let stream = draft.place.resource(
+                "dynamodb", .known("table/"), .unknown, .known("/stream/"), .unknown)
             draft.want("dynamodb:\(row.action)", on: stream)
         default: draft.want("dynamodb:\(row.action)", on: .star)
         }
     }
 
-    private static func index(_ parameters: Parameters, of table: TableName) throws(RecognitionError) -> Resource? {
+    private static func index(_ parameters: Parameters, of table: TableName) throws(RecognitionError)
+        -> Resource?
+    {
         guard parameters.has("IndexName") else { return nil }
         let name = try parameters.name("IndexName", of: "index name", others: "_.-", lengthMax: 255)
         return table.resource("index/\(name)")
@@ -107,7 +112,9 @@ enum DynamoDBNaming {
         switch draft.operation {
         case "CreateTable":
             try draft.tag("Tags", "dynamodb:TagResource", on: [table.resource])
-            if parameters.has("ResourcePolicy") { draft.want("dynamodb:PutResourcePolicy", on: table.resource) }
+            if parameters.has("ResourcePolicy") {
+                draft.want("dynamodb:PutResourcePolicy", on: table.resource)
+            }
             if parameters.has("GlobalTableSourceArn") {
                 let source = try TableName(parameters, "GlobalTableSourceArn", draft.place)
                 draft.want("dynamodb:AssociateTableReplica", on: source.resource)
@@ -144,7 +151,8 @@ enum DynamoDBNaming {
     }
 
     private static let transactActions = [
-        "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem",
+        "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
+        "ConditionCheck": "ConditionCheckItem",
         "Get": "GetItem",
     ]
 
@@ -165,7 +173,9 @@ enum DynamoDBNaming {
 
     /// PartiQL text is not read: the call may be any of the four actions on a table that is not known.
     private static func statements(_ draft: inout Draft) throws(RecognitionError) {
-        for verb in ["Select", "Insert", "Update", "Delete"] { draft.want("dynamodb:PartiQL\(verb)", on: .unknown) }
+        for verb in ["Select", "Insert", "Update", "Delete"] {
+            draft.want("dynamodb:PartiQL\(verb)", on: .unknown)
+        }
         let member = draft.operation == "BatchExecuteStatement" ? "Statements" : "TransactStatements"
         if draft.operation != "ExecuteStatement" { draft.itemCount = try draft.parameters.count(member) }
     }
@@ -178,7 +188,9 @@ enum DynamoDBNaming {
         var regions: [String] = []
         switch draft.operation {
         case "CreateGlobalTable":
-            for replica in try parameters.structures("ReplicationGroup") { regions.append(try region(replica)) }
+            for replica in try parameters.structures("ReplicationGroup") {
+                regions.append(try region(replica))
+            }
         case "UpdateGlobalTable":
             for update in try parameters.structures("ReplicaUpdates") {
                 for verb in ["Create", "Delete"] {
@@ -187,7 +199,9 @@ enum DynamoDBNaming {
             }
         case "UpdateGlobalTableSettings":
             // The settings reach every replica, and the request need not name them.
-            let tail: [Resource.Part] = [.unknown, .known(":"), table.account, .known(":table/\(table.name)")]
+            let tail: [Resource.Part] = [
+                .unknown, .known(":"), table.account, .known(":table/\(table.name)"),
+            ]
             draft.want(action, on: Resource([.known("arn:\(table.place.partition):dynamodb:")] + tail))
         default: return
         }
@@ -209,7 +223,9 @@ enum DynamoDBNaming {
         case "ExportTableToPointInTime":
             draft.want(action, on: try TableName(parameters, "TableArn", draft.place).resource)
             let target = try objects(parameters, "S3Prefix", draft.place)
-            for verb in ["AbortMultipartUpload", "PutObject", "PutObjectAcl"] { draft.want("s3:\(verb)", on: target) }
+            for verb in ["AbortMultipartUpload", "PutObject", "PutObjectAcl"] {
+                draft.want("s3:\(verb)", on: target)
+            }
             try draft.useKey("S3SseKmsKeyId", ["kms:GenerateDataKey"])
         case "ImportTable":
             guard let target = try parameters.structure("TableCreationParameters") else {
@@ -219,7 +235,8 @@ enum DynamoDBNaming {
                 throw parameters.malformed("S3BucketSource", "is missing")
             }
             draft.want(action, on: try TableName(target, "TableName", draft.place).resource)
-            draft.want("ListBucket", try S3Bucket(parsing: source.text("S3Bucket"), part: source.spot("S3Bucket")))
+            draft.want(
+                "ListBucket", try S3Bucket(parsing: source.text("S3Bucket"), part: source.spot("S3Bucket")))
             draft.want("s3:GetObject", on: try objects(source, "S3KeyPrefix", draft.place))
         default:
             let target = try TableName(parameters, "TargetTableName", draft.place)
@@ -227,10 +244,14 @@ enum DynamoDBNaming {
                 draft.want(action, on: try draft.arn("BackupArn", service: "dynamodb", kinds: ["table/"]))
             } else {
                 let members = ["SourceTableArn", "SourceTableName"].filter(parameters.has)
-                guard let member = members.first else { throw parameters.malformed("SourceTableName", "is missing") }
+                guard let member = members.first else {
+                    throw parameters.malformed("SourceTableName", "is missing")
+                }
                 let source = try TableName(parameters, member, draft.place)
                 draft.want(action, on: source.resource)
-                if members.count > 1, try TableName(parameters, "SourceTableName", draft.place).name != source.name {
+                if members.count > 1,
+                    try TableName(parameters, "SourceTableName", draft.place).name != source.name
+                {
                     throw parameters.malformed("SourceTableName", "is not the table of `SourceTableArn`")
                 }
             }

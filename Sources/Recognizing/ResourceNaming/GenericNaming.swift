@@ -1,10 +1,12 @@
 import Vocabulary
 
-/// Names what calls of every other service touch, by the catalog's ARN formats and where it found their variables.
+/// Names what calls of every other service touch, by the catalog's ARN formats and where it found their
+/// variables.
 ///
-/// A resource type that the action requires is always named; what the request does not say is an unknown run. An optional
-/// one is named as far as the request says; if it says nothing of any, the resource is some resource of the service. A member
-/// that holds an ARN counts only if the ARN is of a format of the action's own types: a rule's Lambda target is not its rule.
+/// A resource type that the action requires is always named; what the request does not say is an unknown run.
+/// An optional one is named as far as the request says; if it says nothing of any, the resource is some
+/// resource of the service. A member that holds an ARN counts only if the ARN is of a format of the action's
+/// own types: a rule's Lambda target is not its rule.
 enum GenericNaming {
     /// Adds the pairs of the call.
     static func name(_ draft: inout Draft) throws(RecognitionError) {
@@ -28,7 +30,9 @@ enum GenericNaming {
             for resource in resources { draft.want(action.action, on: resource) }
         }
         // A machine takes the role that is inside its profile: which one is not in the request.
-        if model.actions.contains(where: { $0.level.mutates }), names("iaminstanceprofile", draft.facts.parameters) {
+        if model.actions.contains(where: { $0.level.mutates }),
+            names("iaminstanceprofile", draft.facts.parameters)
+        {
             draft.want("iam:PassRole", on: draft.place.global.resource("iam", .known("role/"), .unknown))
         }
     }
@@ -36,10 +40,13 @@ enum GenericNaming {
     // MARK: - Resources
 
     /// The resources of `action`; never empty.
-    private static func resources(of action: CatalogAction, _ draft: Draft) throws(RecognitionError) -> [Resource] {
+    private static func resources(of action: CatalogAction, _ draft: Draft) throws(RecognitionError)
+        -> [Resource]
+    {
         let types = action.resources
         var (found, partly): ([Resource], [Resource]) = ([], [])
-        // Members that hold a whole ARN come first: the ARN says which of the types that share the member is meant.
+        // Members that hold a whole ARN come first: the ARN says which of the types that share the member is
+        // meant.
         var settled: Set<String> = []
         for path in types.compactMap(\.arnPath) where !settled.contains(path) {
             let sharing = types.filter { $0.arnPath == path }
@@ -51,7 +58,9 @@ enum GenericNaming {
                     continue
                 }
                 settled.insert(path)
-                let fits = ARN(parsing: text).map { arn in sharing.contains { ARNFormat($0.arnFormat).fits(arn) } }
+                let fits = ARN(parsing: text).map { arn in
+                    sharing.contains { ARNFormat($0.arnFormat).fits(arn) }
+                }
                 found.append(fits == true ? Resource(text) : .unknown)
             }
         }
@@ -70,7 +79,9 @@ enum GenericNaming {
     /// Some resource of the one service that all `types` belong to.
     private static func anything(of types: [CatalogResource], _ place: Place) -> Resource {
         let services = Set(types.map { $0.arnFormat.parts(by: 0x3A, maxSplits: 5).dropFirst(2).first ?? "" })
-        guard services.count == 1, let service = services.first, service.isName(others: "-") else { return .unknown }
+        guard services.count == 1, let service = services.first, service.isName(others: "-") else {
+            return .unknown
+        }
         return Resource([.known("arn:\(place.partition):\(service):"), .unknown])
     }
 
@@ -78,7 +89,9 @@ enum GenericNaming {
     private static func byName(
         _ text: String, _ types: [CatalogResource], _ draft: Draft
     ) throws(RecognitionError) -> Resource {
-        guard types.count == 1, types[0].arnFormat.ends(with: ":role/${RoleNameWithPath}") else { return .unknown }
+        guard types.count == 1, types[0].arnFormat.ends(with: ":role/${RoleNameWithPath}") else {
+            return .unknown
+        }
         let name = Parameters(.object([.init("Role", .string(text))]))
         return try IAMNaming.named("role", "Role", in: name, place: draft.place)
     }
@@ -148,7 +161,8 @@ enum GenericNaming {
         }
     }
 
-    /// The texts at `path` (`TableName`, `Entries[].Id`, `Map{}.Arn`), none when the request does not carry it.
+    /// The texts at `path` (`TableName`, `Entries[].Id`, `Map{}.Arn`), none when the request does not carry
+    /// it.
     ///
     /// - Throws: for a value that is no text, and one with control characters.
     static func values(at path: String, in parameters: JSON) throws(RecognitionError) -> [String] {
@@ -162,7 +176,8 @@ enum GenericNaming {
             case .null, .array, .object: throw .malformed(part: path, why: "must be a text")
             }
             guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw .malformed(part: path, why: "must be a text that is not empty and has no control characters")
+                throw .malformed(
+                    part: path, why: "must be a text that is not empty and has no control characters")
             }
             texts.append(text)
         }
@@ -171,8 +186,8 @@ enum GenericNaming {
 
     // MARK: - API Gateway
 
-    /// API Gateway's resource is the request's path: `arn:aws:apigateway:REGION::/restapis/r1/stages/s`. A label whose value is
-    /// not there or holds a slash is an unknown run.
+    /// API Gateway's resource is the request's path: `arn:aws:apigateway:REGION::/restapis/r1/stages/s`. A
+    /// label whose value is not there or holds a slash is an unknown run.
     private static func path(of draft: Draft) throws(RecognitionError) -> Resource {
         let model = draft.facts.model
         guard model.service.namesResourcesByPath, let input = model.input else { return .unknown }
@@ -186,9 +201,10 @@ enum GenericNaming {
             }
             let label = String(decoding: open.utf8.prefix { $0 != 0x7D && $0 != 0x2B }, as: UTF8.self)
             let member = input.members.first { $0.location == .uri && $0.wireName == label }
-            let texts = try member.map { member throws(RecognitionError) in
-                try values(at: member.name, in: draft.facts.parameters)
-            } ?? []
+            let texts =
+                try member.map { member throws(RecognitionError) in
+                    try values(at: member.name, in: draft.facts.parameters)
+                } ?? []
             parts.append(texts.count == 1 && !texts[0].utf8.contains(0x2F) ? .known(texts[0]) : .unknown)
         }
         return draft.place.ofAWS.resource("apigateway", tail: parts)
@@ -197,7 +213,8 @@ enum GenericNaming {
     // MARK: - Tags
 
     /// EC2's tags say of what type the tagged resources will be; their ids do not exist yet.
-    private static func tagged(_ draft: Draft, _ action: CatalogAction) throws(RecognitionError) -> [Resource] {
+    private static func tagged(_ draft: Draft, _ action: CatalogAction) throws(RecognitionError) -> [Resource]
+    {
         var found: [Resource] = []
         for member in ["TagSpecifications", "TagSpecification"] where draft.parameters.has(member) {
             for specification in try draft.parameters.structures(member) {
@@ -210,7 +227,8 @@ enum GenericNaming {
     }
 }
 
-/// An ARN format of the Service Authorization Reference: `arn:${Partition}:ecs:${Region}:${Account}:cluster/${ClusterName}`.
+/// An ARN format of the Service Authorization Reference:
+/// `arn:${Partition}:ecs:${Region}:${Account}:cluster/${ClusterName}`.
 struct ARNFormat {
     private enum Token {
         case text(String)
@@ -224,7 +242,8 @@ struct ARNFormat {
         self.text = text
         var tokens: [Token] = []
         var rest = text
-        while let mark = rest.range(ofASCII: "${"), let end = rest.range(ofASCII: "}", from: mark.upperBound) {
+        while let mark = rest.range(ofASCII: "${"), let end = rest.range(ofASCII: "}", from: mark.upperBound)
+        {
             tokens.append(.text(rest.bytes(0..<mark.lowerBound)))
             tokens.append(.variable(rest.bytes(mark.upperBound..<end.lowerBound)))
             rest = rest.bytes(end.upperBound..<rest.utf8.count)
@@ -247,7 +266,8 @@ struct ARNFormat {
             })
     }
 
-    /// Whether `arn` is of this format: the service, what the format says of region and account, and its literal text.
+    /// Whether `arn` is of this format: the service, what the format says of region and account, and its
+    /// literal text.
     func fits(_ arn: ARN) -> Bool {
         let parts = text.parts(by: 0x3A, maxSplits: 5)
         guard parts.count == 6, parts[2] == arn.service || parts[2].begins(with: "${") else { return false }

@@ -2,51 +2,55 @@ import Vocabulary
 
 /// Names what calls of AWS IAM touch.
 ///
-/// IAM authorizes by ARNs that hold the entity's path, and a request that names a role, user, group, instance profile or
-/// server certificate does not say its path: `role/<unknown>app`. So a `Deny` on `role/secure/*` matches it and an `Allow`
-/// on `role/team/*` does not. `Resource.presumed` is the ARN without a path: an `Allow` on just `role/app` matches, since a
-/// name is unique in its account whatever its path (docs/decisions/0010-iam-paths.md).
+/// IAM authorizes by ARNs that hold the entity's path, and a request that names a role, user, group, instance
+/// profile or server certificate does not say its path: `role/<unknown>app`. So a `Deny` on `role/secure/*`
+/// matches it and an `Allow` on `role/team/*` does not. `Resource.presumed` is the ARN without a path: an
+/// `Allow` on just `role/app` matches, since a name is unique in its account whatever its path
+/// (docs/decisions/0010-iam-paths.md).
 ///
 /// A name that is left out means the caller, and that would be the gateway: malformed.
 enum IAMNaming {
     static let table = OperationTable(
         """
-        user: AttachUserPolicy CreateAccessKey CreateLoginProfile CreateServiceSpecificCredential DeactivateMFADevice
-        user: DeleteAccessKey DeleteLoginProfile DeleteSSHPublicKey DeleteServiceSpecificCredential
-        user: DeleteSigningCertificate DeleteUser DeleteUserPermissionsBoundary DeleteUserPolicy DetachUserPolicy
-        user: EnableMFADevice GetLoginProfile GetMFADevice GetSSHPublicKey GetUser GetUserPolicy ListAccessKeys
-        user: ListAttachedUserPolicies ListGroupsForUser ListMFADevices ListSSHPublicKeys
-        user: ListServiceSpecificCredentials ListSigningCertificates ListUserPolicies ListUserTags
-        user: PutUserPermissionsBoundary PutUserPolicy ResetServiceSpecificCredential ResyncMFADevice TagUser UntagUser
-        user: UpdateAccessKey UpdateLoginProfile UpdateSSHPublicKey UpdateServiceSpecificCredential
-        user: UpdateSigningCertificate UpdateUser UploadSSHPublicKey UploadSigningCertificate
-        group: AddUserToGroup AttachGroupPolicy DeleteGroup DeleteGroupPolicy DetachGroupPolicy GetGroup GetGroupPolicy
-        group: ListAttachedGroupPolicies ListGroupPolicies PutGroupPolicy RemoveUserFromGroup UpdateGroup
-        role: AttachRolePolicy DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy GetRole
-        role: GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole ListRolePolicies ListRoleTags
-        role: PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole
-        role: UpdateRoleDescription
+        user: AttachUserPolicy CreateAccessKey CreateLoginProfile CreateServiceSpecificCredential
+        user: DeactivateMFADevice DeleteAccessKey DeleteLoginProfile DeleteSSHPublicKey
+        user: DeleteServiceSpecificCredential DeleteSigningCertificate DeleteUser
+        user: DeleteUserPermissionsBoundary DeleteUserPolicy DetachUserPolicy EnableMFADevice GetLoginProfile
+        user: GetMFADevice GetSSHPublicKey GetUser GetUserPolicy ListAccessKeys ListAttachedUserPolicies
+        user: ListGroupsForUser ListMFADevices ListSSHPublicKeys ListServiceSpecificCredentials
+        user: ListSigningCertificates ListUserPolicies ListUserTags PutUserPermissionsBoundary PutUserPolicy
+        user: ResetServiceSpecificCredential ResyncMFADevice TagUser UntagUser UpdateAccessKey
+        user: UpdateLoginProfile UpdateSSHPublicKey UpdateServiceSpecificCredential UpdateSigningCertificate
+        user: UpdateUser UploadSSHPublicKey UploadSigningCertificate
+        group: AddUserToGroup AttachGroupPolicy DeleteGroup DeleteGroupPolicy DetachGroupPolicy GetGroup
+        group: GetGroupPolicy ListAttachedGroupPolicies ListGroupPolicies PutGroupPolicy RemoveUserFromGroup
+        group: UpdateGroup
+        role: AttachRolePolicy DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DetachRolePolicy
+        role: GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole ListRolePolicies
+        role: ListRoleTags PutRolePermissionsBoundary PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy
+        role: UpdateRole UpdateRoleDescription
         profile: AddRoleToInstanceProfile DeleteInstanceProfile GetInstanceProfile ListInstanceProfileTags
         profile: RemoveRoleFromInstanceProfile TagInstanceProfile UntagInstanceProfile
-        certificate: DeleteServerCertificate GetServerCertificate ListServerCertificateTags TagServerCertificate
-        certificate: UntagServerCertificate UpdateServerCertificate
-        policy: CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion ListEntitiesForPolicy
-        policy: ListPolicyTags ListPolicyVersions SetDefaultPolicyVersion TagPolicy UntagPolicy
+        certificate: DeleteServerCertificate GetServerCertificate ListServerCertificateTags
+        certificate: TagServerCertificate UntagServerCertificate UpdateServerCertificate
+        policy: CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy GetPolicyVersion
+        policy: ListEntitiesForPolicy ListPolicyTags ListPolicyVersions SetDefaultPolicyVersion TagPolicy
+        policy: UntagPolicy
         oidc: AddClientIDToOpenIDConnectProvider DeleteOpenIDConnectProvider GetOpenIDConnectProvider
         oidc: ListOpenIDConnectProviderTags RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider
         oidc: UntagOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint
         saml: DeleteSAMLProvider GetSAMLProvider ListSAMLProviderTags TagSAMLProvider UntagSAMLProvider
         saml: UpdateSAMLProvider
         mfa: DeleteVirtualMFADevice ListMFADeviceTags TagMFADevice UntagMFADevice
-        delegation: AcceptDelegationRequest AssociateDelegationRequest GetDelegationRequest RejectDelegationRequest
-        delegation: SendDelegationToken UpdateDelegationRequest
+        delegation: AcceptDelegationRequest AssociateDelegationRequest GetDelegationRequest
+        delegation: RejectDelegationRequest SendDelegationToken UpdateDelegationRequest
         create: CreateGroup CreateInstanceProfile CreatePolicy CreateRole CreateUser CreateVirtualMFADevice
         create: UploadServerCertificate
         principal: GenerateServiceLastAccessedDetails GetContextKeysForPrincipalPolicy
         principal: ListPoliciesGrantingServiceAccess SimulatePrincipalPolicy
         own: ChangePassword CreateDelegationRequest CreateOpenIDConnectProvider CreateSAMLProvider
-        own: CreateServiceLinkedRole DeleteServiceLinkedRole GenerateOrganizationsAccessReport GetAccessKeyLastUsed
-        own: GetHumanReadableSummary GetServiceLinkedRoleDeletionStatus
+        own: CreateServiceLinkedRole DeleteServiceLinkedRole GenerateOrganizationsAccessReport
+        own: GetAccessKeyLastUsed GetHumanReadableSummary GetServiceLinkedRoleDeletionStatus
         star: CreateAccountAlias DeleteAccountAlias DeleteAccountPasswordPolicy
         star: DisableOrganizationsRootCredentialsManagement DisableOrganizationsRootSessions
         star: DisableOutboundWebIdentityFederation EnableOrganizationsRootCredentialsManagement
@@ -103,7 +107,9 @@ enum IAMNaming {
             }
         }
         try tags(&draft)
-        if parameters.has("PermissionsBoundary") { draft.fill("iam:PermissionsBoundary", from: "PermissionsBoundary") }
+        if parameters.has("PermissionsBoundary") {
+            draft.fill("iam:PermissionsBoundary", from: "PermissionsBoundary")
+        }
         if parameters.has("PolicyArn") { draft.fill("iam:PolicyARN", from: "PolicyArn") }
     }
 
@@ -112,7 +118,8 @@ enum IAMNaming {
         _ type: String, _ member: String, in parameters: Parameters, place: Place
     ) throws(RecognitionError) -> Resource {
         guard parameters.has(member) else {
-            throw parameters.malformed(member, "is missing: without it the call would mean the gateway itself")
+            throw parameters.malformed(
+                member, "is missing: without it the call would mean the gateway itself")
         }
         let name = try parameters.name(member, of: "name of IAM", others: "_+=,.@-", lengthMax: 128)
         let place = place.global
@@ -132,7 +139,8 @@ enum IAMNaming {
     }
 
     private static let creates = [
-        "CreateGroup": ("group", "GroupName"), "CreateInstanceProfile": ("instance-profile", "InstanceProfileName"),
+        "CreateGroup": ("group", "GroupName"),
+        "CreateInstanceProfile": ("instance-profile", "InstanceProfileName"),
         "CreatePolicy": ("policy", "PolicyName"), "CreateRole": ("role", "RoleName"),
         "CreateUser": ("user", "UserName"), "CreateVirtualMFADevice": ("mfa", "VirtualMFADeviceName"),
         "UploadServerCertificate": ("server-certificate", "ServerCertificateName"),
@@ -158,7 +166,8 @@ enum IAMNaming {
         try draft.tag("Tags", "iam:\(action)", on: [created])
     }
 
-    /// A new name or path needs the action on what it becomes as well; a role put into an instance profile is passed.
+    /// A new name or path needs the action on what it becomes as well; a role put into an instance profile is
+    /// passed.
     private static func extend(
         _ draft: inout Draft, _ action: String, _ type: String, _ member: String
     ) throws(RecognitionError) {
@@ -179,7 +188,8 @@ enum IAMNaming {
     }
 
     /// The device of `SerialNumber`: an ARN, or the number on a piece of hardware.
-    private static func device(_ parameters: Parameters, _ place: Place) throws(RecognitionError) -> Resource {
+    private static func device(_ parameters: Parameters, _ place: Place) throws(RecognitionError) -> Resource
+    {
         let text = try parameters.text("SerialNumber")
         guard text.begins(with: "arn:") else { return place.global.resource("iam", .known("mfa/"), .unknown) }
         guard let arn = ARN(parsing: text), arn.service == "iam",
@@ -192,7 +202,8 @@ enum IAMNaming {
         let (parameters, place) = (draft.parameters, draft.place.global)
         switch draft.operation {
         case "ChangePassword":
-            throw parameters.malformed("UserName", "cannot be given: the call would change the gateway's own password")
+            throw parameters.malformed(
+                "UserName", "cannot be given: the call would change the gateway's own password")
         case "CreateDelegationRequest":
             draft.want(action, on: place.resource("iam", .known("delegation-request/"), .unknown))
         case "CreateOpenIDConnectProvider":
@@ -205,15 +216,18 @@ enum IAMNaming {
             draft.want(action, on: place.resource("iam", .known("saml-provider/\(name)")))
         case "CreateServiceLinkedRole":
             // AWS chooses the role's name.
-            let service = try parameters.name("AWSServiceName", of: "service principal", others: ".-", lengthMax: 128)
-            draft.want(action, on: place.resource("iam", .known("role/aws-service-role/\(service)/"), .unknown))
+            let service = try parameters.name(
+                "AWSServiceName", of: "service principal", others: ".-", lengthMax: 128)
+            draft.want(
+                action, on: place.resource("iam", .known("role/aws-service-role/\(service)/"), .unknown))
             draft.fill("iam:AWSServiceName", [service])
         case "DeleteServiceLinkedRole":
             let name = try parameters.name("RoleName", of: "name of IAM", others: "_+=,.@-", lengthMax: 128)
             let role: [Resource.Part] = [.known("role/aws-service-role/"), .unknown, .known("/\(name)")]
             draft.want(action, on: place.resource("iam", tail: role))
         case "GenerateOrganizationsAccessReport":
-            let path = try parameters.name("EntityPath", of: "path of an organization", others: "-/", lengthMax: 427)
+            let path = try parameters.name(
+                "EntityPath", of: "path of an organization", others: "-/", lengthMax: 427)
             draft.want(action, on: place.resource("iam", .known("access-report/\(path)")))
         case "GetAccessKeyLastUsed": draft.want(action, on: place.resource("iam", .known("user/"), .unknown))
         case "GetHumanReadableSummary":

@@ -2,10 +2,10 @@ import Vocabulary
 
 /// Names what calls of AWS Lambda touch.
 ///
-/// A function is named by name, partial ARN or ARN, each with an optional `:version` or `:alias`; with one of those, or a
-/// `Qualifier`, the resource is the qualified ARN, which a policy on `function:name` alone does not cover (Developer Guide,
-/// "Fine-tuning the Resources and Conditions sections of policies"). What the call hands to the function is checked too: its
-/// role, its layers, its package in S3, the capacity provider.
+/// A function is named by name, partial ARN or ARN, each with an optional `:version` or `:alias`; with one of
+/// those, or a `Qualifier`, the resource is the qualified ARN, which a policy on `function:name` alone does
+/// not cover (Developer Guide, "Fine-tuning the Resources and Conditions sections of policies"). What the
+/// call hands to the function is checked too: its role, its layers, its package in S3, the capacity provider.
 enum LambdaNaming {
     static let table = OperationTable(
         """
@@ -13,25 +13,26 @@ enum LambdaNaming {
         function: DeleteFunctionCodeSigningConfig DeleteFunctionConcurrency DeleteFunctionEventInvokeConfig
         function: DeleteFunctionUrlConfig DeleteProvisionedConcurrencyConfig GetAlias GetFunction
         function: GetFunctionCodeSigningConfig GetFunctionConcurrency GetFunctionConfiguration
-        function: GetFunctionEventInvokeConfig GetFunctionRecursionConfig GetFunctionScalingConfig GetFunctionUrlConfig
-        function: GetPolicy GetProvisionedConcurrencyConfig GetRuntimeManagementConfig Invoke>InvokeFunction
-        function: InvokeAsync InvokeWithResponseStream>InvokeFunction ListAliases ListDurableExecutionsByFunction
-        function: ListFunctionEventInvokeConfigs ListFunctionUrlConfigs ListProvisionedConcurrencyConfigs
-        function: ListVersionsByFunction PublishVersion PutFunctionCodeSigningConfig PutFunctionConcurrency
-        function: PutFunctionEventInvokeConfig PutFunctionRecursionConfig PutFunctionScalingConfig
-        function: PutProvisionedConcurrencyConfig PutRuntimeManagementConfig RemovePermission UpdateAlias
-        function: UpdateFunctionCode UpdateFunctionConfiguration UpdateFunctionEventInvokeConfig
-        function: UpdateFunctionUrlConfig
+        function: GetFunctionEventInvokeConfig GetFunctionRecursionConfig GetFunctionScalingConfig
+        function: GetFunctionUrlConfig GetPolicy GetProvisionedConcurrencyConfig GetRuntimeManagementConfig
+        function: Invoke>InvokeFunction InvokeAsync InvokeWithResponseStream>InvokeFunction ListAliases
+        function: ListDurableExecutionsByFunction ListFunctionEventInvokeConfigs ListFunctionUrlConfigs
+        function: ListProvisionedConcurrencyConfigs ListVersionsByFunction PublishVersion
+        function: PutFunctionCodeSigningConfig PutFunctionConcurrency PutFunctionEventInvokeConfig
+        function: PutFunctionRecursionConfig PutFunctionScalingConfig PutProvisionedConcurrencyConfig
+        function: PutRuntimeManagementConfig RemovePermission UpdateAlias UpdateFunctionCode
+        function: UpdateFunctionConfiguration UpdateFunctionEventInvokeConfig UpdateFunctionUrlConfig
         layer-version: AddLayerVersionPermission DeleteLayerVersion GetLayerVersion GetLayerVersionPolicy
         layer-version: RemoveLayerVersionPermission
         layer-arn: GetLayerVersionByArn>GetLayerVersion
         layer: PublishLayerVersion
         mapping: DeleteEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping
-        signing: DeleteCodeSigningConfig GetCodeSigningConfig ListFunctionsByCodeSigningConfig UpdateCodeSigningConfig
+        signing: DeleteCodeSigningConfig GetCodeSigningConfig ListFunctionsByCodeSigningConfig
+        signing: UpdateCodeSigningConfig
         provider: CreateCapacityProvider DeleteCapacityProvider GetCapacityProvider
         provider: ListFunctionVersionsByCapacityProvider UpdateCapacityProvider
-        execution: CheckpointDurableExecution GetDurableExecution GetDurableExecutionHistory GetDurableExecutionState
-        execution: StopDurableExecution
+        execution: CheckpointDurableExecution GetDurableExecution GetDurableExecutionHistory
+        execution: GetDurableExecutionState StopDurableExecution
         callback: SendDurableExecutionCallbackFailure SendDurableExecutionCallbackHeartbeat
         callback: SendDurableExecutionCallbackSuccess
         resource: ListTags TagResource UntagResource
@@ -64,10 +65,12 @@ enum LambdaNaming {
             draft.want(action, on: place.resource("lambda", .known("event-source-mapping:\(id)")))
         case "signing":
             draft.want(
-                action, on: try draft.arn("CodeSigningConfigArn", service: "lambda", kinds: ["code-signing-config:"]))
+                action,
+                on: try draft.arn("CodeSigningConfigArn", service: "lambda", kinds: ["code-signing-config:"]))
         case "provider": try provider(&draft, action)
         case "execution":
-            draft.want(action, on: try draft.arn("DurableExecutionArn", service: "lambda", kinds: ["function:"]))
+            draft.want(
+                action, on: try draft.arn("DurableExecutionArn", service: "lambda", kinds: ["function:"]))
         case "callback": draft.want(action, on: place.resource("lambda", .known("function:"), .unknown))
         case "resource": draft.want(action, on: try draft.arn("Resource", service: "lambda"))
         default: draft.want(action, on: .star)
@@ -83,7 +86,9 @@ enum LambdaNaming {
         case "CreateFunction", "UpdateFunctionConfiguration":
             try draft.passRole("Role")
             for (index, text) in try parameters.texts("Layers").enumerated() {
-                guard let arn = ARN(parsing: text), arn.service == "lambda", arn.resource.begins(with: "layer:") else {
+                guard let arn = ARN(parsing: text), arn.service == "lambda",
+                    arn.resource.begins(with: "layer:")
+                else {
                     throw parameters.malformed("Layers[\(index)]", "is no ARN of a layer")
                 }
                 draft.want("lambda:GetLayerVersion", on: Resource(text))
@@ -102,7 +107,8 @@ enum LambdaNaming {
             }
         case "UpdateFunctionCode": try readPackage(&draft, parameters)
         case "PutFunctionCodeSigningConfig":
-            let arn = try draft.arn("CodeSigningConfigArn", service: "lambda", kinds: ["code-signing-config:"])
+            let arn = try draft.arn(
+                "CodeSigningConfigArn", service: "lambda", kinds: ["code-signing-config:"])
             draft.want("lambda:PutFunctionCodeSigningConfig", on: arn)
         case "CreateFunctionUrlConfig", "UpdateFunctionUrlConfig", "AddPermission":
             draft.fill(
@@ -140,12 +146,15 @@ enum LambdaNaming {
 
     private static func provider(_ draft: inout Draft, _ action: String) throws(RecognitionError) {
         let text = try draft.parameters.text("CapacityProviderName")
-        let provider = text.begins(with: "arn:")
+        let provider =
+            text.begins(with: "arn:")
             ? try draft.arn("CapacityProviderName", service: "lambda", kinds: ["capacity-provider:"])
             : draft.place.resource(
                 "lambda",
-                .known("capacity-provider:" + (try draft.parameters.name(
-                    "CapacityProviderName", of: "capacity provider", others: "-_", lengthMax: 140))))
+                .known(
+                    "capacity-provider:"
+                        + (try draft.parameters.name(
+                            "CapacityProviderName", of: "capacity provider", others: "-_", lengthMax: 140))))
         draft.want(action, on: provider)
         guard draft.operation == "CreateCapacityProvider" else { return }
         try draft.tag("Tags", "lambda:TagResource", on: [provider])
@@ -161,17 +170,22 @@ enum LambdaNaming {
         let text = try parameters.text("LayerName")
         var (place, name) = (place, text)
         if text.begins(with: "arn:") {
-            guard let arn = ARN(parsing: text), arn.service == "lambda", let rest = arn.resource.after("layer:") else {
+            guard let arn = ARN(parsing: text), arn.service == "lambda",
+                let rest = arn.resource.after("layer:")
+            else {
                 throw parameters.malformed("LayerName", "is no ARN of a layer")
             }
             (place, name) = (arn.place, rest)
         }
-        guard name.isName(others: "-_", lengthMax: 140) else { throw parameters.malformed("LayerName", "is no layer") }
+        guard name.isName(others: "-_", lengthMax: 140) else {
+            throw parameters.malformed("LayerName", "is no layer")
+        }
         return place.resource("lambda", .known("layer:\(name)" + (version.map { ":\($0)" } ?? "")))
     }
 }
 
-/// A function as a request names it: `name`, `ACCOUNT:function:name` or an ARN, each with an optional `:qualifier`.
+/// A function as a request names it: `name`, `ACCOUNT:function:name` or an ARN, each with an optional
+/// `:qualifier`.
 struct LambdaFunction: Hashable, Sendable {
     let place: Place
     let name: String
@@ -179,7 +193,8 @@ struct LambdaFunction: Hashable, Sendable {
 
     /// The function in `member`, with the member `Qualifier` if there is one; both qualifiers must agree.
     ///
-    /// The grammar is the service model's pattern of `FunctionName`: every part before the name may be left out.
+    /// The grammar is the service model's pattern of `FunctionName`: every part before the name may be left
+    /// out.
     init(_ parameters: Parameters, _ member: String, _ place: Place) throws(RecognitionError) {
         let text = try parameters.text(member)
         var (place, parts) = (place, text.parts(by: 0x3A)[...])
@@ -189,7 +204,9 @@ struct LambdaFunction: Hashable, Sendable {
             else { throw parameters.malformed(member, "is no ARN of a function") }
             (place, parts) = (arn.place, arn.resource.parts(by: 0x3A)[...])
         } else {
-            if parts.count > 2, let region = parts.first, Self.isRegion(region), parts.dropFirst().first?.isAccount == true {
+            if parts.count > 2, let region = parts.first, Self.isRegion(region),
+                parts.dropFirst().first?.isAccount == true
+            {
                 place = place.in(region)
                 parts = parts.dropFirst()
             }
@@ -210,7 +227,9 @@ struct LambdaFunction: Hashable, Sendable {
         let given = try parameters.textIfAny("Qualifier")
         for qualifier in [inName, given] {
             guard let qualifier else { continue }
-            guard qualifier == "$LATEST" || qualifier.isName(others: "-_.", lengthMax: 128) || qualifier == "$LATEST.PUBLISHED"
+            guard
+                qualifier == "$LATEST" || qualifier.isName(others: "-_.", lengthMax: 128)
+                    || qualifier == "$LATEST.PUBLISHED"
             else { throw parameters.malformed("Qualifier", "is no version and no alias") }
         }
         if let inName, let given, inName != given {
@@ -222,7 +241,8 @@ struct LambdaFunction: Hashable, Sendable {
     /// `us-east-1`, `us-gov-west-1`.
     private static func isRegion(_ text: String) -> Bool {
         let steps = text.parts(by: 0x2D)
-        return steps.count >= 3 && steps[0].utf8.count <= 4 && steps[steps.count - 1].utf8.allSatisfy(\.isDigit)
+        return steps.count >= 3 && steps[0].utf8.count <= 4
+            && steps[steps.count - 1].utf8.allSatisfy(\.isDigit)
             && !steps[steps.count - 1].isEmpty && text.isName(others: "-", lengthMax: 32)
     }
 

@@ -2,9 +2,9 @@ import Vocabulary
 
 /// Names what calls of Amazon SQS touch.
 ///
-/// The queue is what the path of `QueueUrl` says, `/ACCOUNT/NAME`; its host is never dialled and says nothing. Batch forms
-/// need the single action, once. Moving messages reads the source and sends to the destination ("Required permissions for
-/// dead-letter queue redrive").
+/// The queue is what the path of `QueueUrl` says, `/ACCOUNT/NAME`; its host is never dialled and says
+/// nothing. Batch forms need the single action, once. Moving messages reads the source and sends to the
+/// destination ("Required permissions for dead-letter queue redrive").
 enum SQSNaming {
     static let table = OperationTable(
         """
@@ -33,9 +33,12 @@ enum SQSNaming {
         case "name":
             let name = try queueName(parameters.text("QueueName"), part: "QueueName")
             let owner = try parameters.textIfAny("QueueOwnerAWSAccountId")
-            guard owner?.isAccount != false else { throw parameters.malformed("QueueOwnerAWSAccountId", "is no account") }
+            guard owner?.isAccount != false else {
+                throw parameters.malformed("QueueOwnerAWSAccountId", "is no account")
+            }
             let place = Place(
-                partition: draft.place.partition, region: draft.place.region, account: owner ?? draft.place.account)
+                partition: draft.place.partition, region: draft.place.region,
+                account: owner ?? draft.place.account)
             let queue = place.resource("sqs", .known(name))
             draft.want(action, on: queue)
             if draft.operation == "CreateQueue" {
@@ -48,10 +51,12 @@ enum SQSNaming {
             for verb in ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"] {
                 draft.want("sqs:\(verb)", on: source)
             }
-            // Without a destination the messages go back to the queues they came from, which the request does not name.
+            // Without a destination the messages go back to the queues they came from, which the request does
+            // not name.
             let back = draft.place.resource("sqs", .unknown)
             draft.want(
-                "sqs:SendMessage", on: parameters.has("DestinationArn") ? try queueARN("DestinationArn", draft) : back)
+                "sqs:SendMessage",
+                on: parameters.has("DestinationArn") ? try queueARN("DestinationArn", draft) : back)
         case "handle": draft.want(action, on: draft.place.resource("sqs", .unknown))
         default: draft.want(action, on: .star)
         }
@@ -65,7 +70,8 @@ enum SQSNaming {
         return Resource(arn.text)
     }
 
-    /// The queue of `QueueUrl`: exactly two segments of path, an account and a name, without query or fragment.
+    /// The queue of `QueueUrl`: exactly two segments of path, an account and a name, without query or
+    /// fragment.
     private static func queue(_ parameters: Parameters, _ place: Place) throws(RecognitionError) -> Resource {
         let url = try parameters.text("QueueUrl")
         var path = url
@@ -96,23 +102,26 @@ enum SQSNaming {
 
 /// Names what calls of Amazon SNS touch.
 ///
-/// A subscription is judged by its topic. The resource of a text message is the telephone number itself: only a policy on `*`
-/// or on that number covers it. Platform applications and endpoints have no resource type in the Service Authorization
-/// Reference, so their actions are judged on `*`; publishing to an endpoint is judged on its ARN.
+/// A subscription is judged by its topic. The resource of a text message is the telephone number itself: only
+/// a policy on `*` or on that number covers it. Platform applications and endpoints have no resource type in
+/// the Service Authorization Reference, so their actions are judged on `*`; publishing to an endpoint is
+/// judged on its ARN.
 enum SNSNaming {
     static let table = OperationTable(
         """
         topic: AddPermission ConfirmSubscription DeleteTopic GetTopicAttributes ListSubscriptionsByTopic
         topic: PublishBatch>Publish RemovePermission SetTopicAttributes Subscribe
-        resource: GetDataProtectionPolicy ListTagsForResource PutDataProtectionPolicy TagResource UntagResource
+        resource: GetDataProtectionPolicy ListTagsForResource PutDataProtectionPolicy TagResource
+        resource: UntagResource
         subscription: GetSubscriptionAttributes SetSubscriptionAttributes Unsubscribe
         own: CreateTopic Publish
         star: CheckIfPhoneNumberIsOptedOut CreatePlatformApplication CreatePlatformEndpoint
         star: CreateSMSSandboxPhoneNumber DeleteEndpoint DeletePlatformApplication DeleteSMSSandboxPhoneNumber
-        star: GetEndpointAttributes GetPlatformApplicationAttributes GetSMSAttributes GetSMSSandboxAccountStatus
-        star: ListEndpointsByPlatformApplication ListOriginationNumbers ListPhoneNumbersOptedOut
-        star: ListPlatformApplications ListSMSSandboxPhoneNumbers ListSubscriptions ListTopics OptInPhoneNumber
-        star: SetEndpointAttributes SetPlatformApplicationAttributes SetSMSAttributes VerifySMSSandboxPhoneNumber
+        star: GetEndpointAttributes GetPlatformApplicationAttributes GetSMSAttributes
+        star: GetSMSSandboxAccountStatus ListEndpointsByPlatformApplication ListOriginationNumbers
+        star: ListPhoneNumbersOptedOut ListPlatformApplications ListSMSSandboxPhoneNumbers ListSubscriptions
+        star: ListTopics OptInPhoneNumber SetEndpointAttributes SetPlatformApplicationAttributes
+        star: SetSMSAttributes VerifySMSSandboxPhoneNumber
         """)
 
     /// Adds the pairs of the call.
@@ -156,7 +165,9 @@ enum SNSNaming {
     }
 
     private static func topic(_ member: String, _ draft: Draft) throws(RecognitionError) -> Resource {
-        guard let arn = ARN(parsing: try draft.parameters.text(member)), arn.service == "sns", isTopic(arn.resource) else {
+        guard let arn = ARN(parsing: try draft.parameters.text(member)), arn.service == "sns",
+            isTopic(arn.resource)
+        else {
             throw draft.parameters.malformed(member, "is no ARN of a topic")
         }
         return Resource(arn.text)
@@ -166,10 +177,12 @@ enum SNSNaming {
         let parameters = draft.parameters
         let members = ["TopicArn", "TargetArn", "PhoneNumber"].filter(parameters.has)
         guard members.count == 1, let member = members.first else {
-            throw parameters.malformed("TopicArn", "must be given, or one of `TargetArn` and `PhoneNumber` in its stead")
+            throw parameters.malformed(
+                "TopicArn", "must be given, or one of `TargetArn` and `PhoneNumber` in its stead")
         }
         if member == "PhoneNumber" {
-            let number = try parameters.name("PhoneNumber", of: "telephone number", others: "+-. ()", lengthMax: 32)
+            let number = try parameters.name(
+                "PhoneNumber", of: "telephone number", others: "+-. ()", lengthMax: 32)
             return draft.want("sns:Publish", on: Resource(number))
         }
         if member == "TargetArn", let arn = ARN(parsing: try parameters.text("TargetArn")),
@@ -186,22 +199,28 @@ enum SNSNaming {
         let topic = draft.place.resource("sns", .known(name))
         draft.want("sns:CreateTopic", on: topic)
         try draft.tag("Tags", "sns:TagResource", on: [topic])
-        if draft.parameters.has("DataProtectionPolicy") { draft.want("sns:PutDataProtectionPolicy", on: topic) }
+        if draft.parameters.has("DataProtectionPolicy") {
+            draft.want("sns:PutDataProtectionPolicy", on: topic)
+        }
     }
 
     /// Attributes named `…RoleArn` hand a role to SNS: delivery logs, Firehose subscriptions.
     private static func passRoles(_ draft: inout Draft) throws(RecognitionError) {
         let parameters = draft.parameters
-        guard ["Create", "Set", "Subscribe"].contains(where: { draft.operation.begins(with: $0) }) else { return }
+        guard ["Create", "Set", "Subscribe"].contains(where: { draft.operation.begins(with: $0) }) else {
+            return
+        }
         for list in ["Attributes", "attributes"] where parameters.value(list)?.members != nil {
             guard let attributes = try parameters.structure(list) else { continue }
-            for entry in attributes.json.members ?? [] where entry.name.asciiLowercased.ends(with: "rolearn") {
+            for entry in attributes.json.members ?? [] where entry.name.asciiLowercased.ends(with: "rolearn")
+            {
                 // An empty value takes the role away.
                 guard entry.value != .string("") else { continue }
                 draft.want("iam:PassRole", on: try draft.role(entry.name, in: attributes))
             }
         }
-        guard let name = try parameters.textIfAny("AttributeName"), name.asciiLowercased.ends(with: "rolearn"),
+        guard let name = try parameters.textIfAny("AttributeName"),
+            name.asciiLowercased.ends(with: "rolearn"),
             parameters.has("AttributeValue"), parameters.value("AttributeValue") != .string("")
         else { return }
         draft.want("iam:PassRole", on: try draft.role("AttributeValue", in: parameters))

@@ -2,8 +2,8 @@ import Vocabulary
 
 /// A service's operations by the kind of resource that their action touches, written as a person reads it.
 ///
-/// A line is `kind: Operation Operation>Action …`; `kind+kind` needs a pair for each; an operation whose action has another
-/// name says so after `>`. Parsed once a process.
+/// A line is `kind: Operation Operation>Action …`; `kind+kind` needs a pair for each; an operation whose
+/// action has another name says so after `>`. Parsed once a process.
 struct OperationTable: Sendable {
     struct Row: Hashable, Sendable {
         let kind: String

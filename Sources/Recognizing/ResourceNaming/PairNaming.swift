@@ -18,12 +18,12 @@ package struct NamedPairs: Hashable, Sendable {
 
 /// The (IAM action, resource) pairs of a call, from its parsed parameters.
 ///
-/// Ten services are named exactly, by the Service Authorization Reference and their own documentation; every other by the
-/// catalog's ARN formats, where what the request does not say is an unknown run, never `*`. Names are never patterns: a `*` in
-/// a key is that character.
+/// Ten services are named exactly, by the Service Authorization Reference and their own documentation; every
+/// other by the catalog's ARN formats, where what the request does not say is an unknown run, never `*`.
+/// Names are never patterns: a `*` in a key is that character.
 ///
-/// - Throws: ``RecognitionError/malformed(part:why:)`` when a member that names a resource is missing, of another type, not of
-///   its service's form, or would mean the gateway itself.
+/// - Throws: ``RecognitionError/malformed(part:why:)`` when a member that names a resource is missing, of
+///   another type, not of its service's form, or would mean the gateway itself.
 /// - SeeAlso: Service Authorization Reference, "Actions, resources, and condition keys".
 func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     var draft = Draft(facts)
@@ -38,14 +38,15 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     case "iam" where IAMNaming.table[facts.operation] != nil: try IAMNaming.name(&draft)
     case "lambda" where LambdaNaming.table[facts.operation] != nil: try LambdaNaming.name(&draft)
     case "kms" where KMSNaming.table[facts.operation] != nil: try KMSNaming.name(&draft)
-    case "secretsmanager" where SecretsManagerNaming.table[facts.operation] != nil:
-        try SecretsManagerNaming.name(&draft)
+    case "secretsmanager" where SecretNaming.table[facts.operation] != nil:
+        try SecretNaming.name(&draft)
     case "ssm" where SSMNaming.table[facts.operation] != nil: try SSMNaming.name(&draft)
     // Also an operation that one of the ten services gained after its table was written.
     default: try GenericNaming.name(&draft)
     }
     let catalog = Catalog(file: facts.model.file)
-    // INVARIANT: a call has at least one pair. One without would pass every policy: it is given one that nothing allows.
+    // INVARIANT: a call has at least one pair. One without would pass every policy: it is given one that
+    // nothing allows.
     if draft.wants.isEmpty {
         draft.want(Action(prefix: facts.model.service.iamPrefix, name: facts.operation), on: .unknown)
     }

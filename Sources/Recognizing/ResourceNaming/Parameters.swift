@@ -2,8 +2,8 @@ import Vocabulary
 
 /// One structure of a call's parameters, with its path for messages: `TransactItems[2].Put`.
 ///
-/// A member that is JSON null counts as absent, as every service takes it. A member of another type than asked for, or an
-/// empty name, is malformed: no resource is ever named after a guess.
+/// A member that is JSON null counts as absent, as every service takes it. A member of another type than
+/// asked for, or an empty name, is malformed: no resource is ever named after a guess.
 struct Parameters {
     let json: JSON
     let path: String
@@ -28,7 +28,9 @@ struct Parameters {
     /// The text of the member `name`, never empty; nil when it is absent.
     func textIfAny(_ name: String) throws(RecognitionError) -> String? {
         guard let value = value(name) else { return nil }
-        guard let text = value.string, !text.isEmpty else { throw malformed(name, "must be a text that is not empty") }
+        guard let text = value.string, !text.isEmpty else {
+            throw malformed(name, "must be a text that is not empty")
+        }
         return text
     }
 
@@ -88,7 +90,9 @@ struct Parameters {
     func count(_ name: String) throws(RecognitionError) -> Int { max(1, try elements(name).count) }
 
     /// The refusal of the member `name`.
-    func malformed(_ name: String, _ why: String) -> RecognitionError { .malformed(part: spot(name), why: why) }
+    func malformed(_ name: String, _ why: String) -> RecognitionError {
+        .malformed(part: spot(name), why: why)
+    }
 
     private func elements(_ name: String) throws(RecognitionError) -> [JSON] {
         guard let value = value(name) else { return [] }
@@ -98,7 +102,8 @@ struct Parameters {
 }
 
 extension Parameters {
-    /// The text of `name`, at most `lengthMax` characters of letters, digits and `others`; the message calls it a `kind`.
+    /// The text of `name`, at most `lengthMax` characters of letters, digits and `others`; the message calls
+    /// it a `kind`.
     func name(
         _ name: String, of kind: String, others: String, lengthMax: Int = 512
     ) throws(RecognitionError) -> String {
@@ -113,7 +118,8 @@ extension Parameters {
 extension String {
     /// Whether the text is 1 to `lengthMax` of letters, digits (ASCII) and the characters of `others`.
     func isName(others: String, lengthMax: Int = 512) -> Bool {
-        (1...lengthMax).contains(utf8.count) && utf8.allSatisfy { $0.isAlphanumeric || others.utf8.contains($0) }
+        (1...lengthMax).contains(utf8.count)
+            && utf8.allSatisfy { $0.isAlphanumeric || others.utf8.contains($0) }
     }
 
     /// Whether the bytes of `prefix` begin the text: `hasPrefix` would also take a composed letter for two.

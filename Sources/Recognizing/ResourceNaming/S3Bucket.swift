@@ -2,22 +2,25 @@ import Vocabulary
 
 /// What stands where an S3 request names its bucket.
 ///
-/// - SeeAlso: Amazon S3 User Guide, "General purpose bucket naming rules" (reserved suffixes) and "Access points: ARNs".
+/// - SeeAlso: Amazon S3 User Guide, "General purpose bucket naming rules" (reserved suffixes) and "Access
+///   points: ARNs".
 enum S3Bucket: Hashable, Sendable {
     /// A general purpose bucket.
     case bucket(String)
     /// An access point or Multi-Region Access Point by its ARN `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME`.
     case accessPoint(String)
-    /// A directory bucket, `NAME--ZONE--x-s3`: its objects are reached by sessions, which the gateway does not open.
+    /// A directory bucket, `NAME--ZONE--x-s3`: its objects are reached by sessions, which the gateway does
+    /// not open.
     case directory(String)
-    /// An alias (whose access point the request does not say), an Object Lambda or Outposts access point: a resource that
-    /// stands for others, so nothing is known of what it touches.
+    /// An alias (whose access point the request does not say), an Object Lambda or Outposts access point: a
+    /// resource that stands for others, so nothing is known of what it touches.
     case other
 
     /// What `text` names; `part` is what a message calls it.
     ///
-    /// - Throws: ``RecognitionError/malformed(part:why:)`` for what is neither a bucket name (3 to 255 of letters, digits,
-    ///   `.`, `-`, `_`, as old buckets of us-east-1 may have) nor an ARN. A `/` would make a bucket look like an object.
+    /// - Throws: ``RecognitionError/malformed(part:why:)`` for what is neither a bucket name (3 to 255 of
+    ///   letters, digits, `.`, `-`, `_`, as old buckets of us-east-1 may have) nor an ARN. A `/` would make a
+    ///   bucket look like an object.
     init(parsing text: String, part: String) throws(RecognitionError) {
         if text.begins(with: "arn:") {
             guard let arn = ARN(parsing: text) else { throw .malformed(part: part, why: "is no ARN") }
@@ -29,12 +32,15 @@ enum S3Bucket: Hashable, Sendable {
             self = .accessPoint("arn:\(arn.partition):s3:\(arn.region):\(arn.account):accesspoint/\(name)")
             return
         }
-        guard text.isName(others: ".-_", lengthMax: 255), text.utf8.count >= 3, text.utf8.contains(where: \.isAlphanumeric)
+        guard text.isName(others: ".-_", lengthMax: 255), text.utf8.count >= 3,
+            text.utf8.contains(where: \.isAlphanumeric)
         else { throw .malformed(part: part, why: "is no bucket name") }
         let name = text.asciiLowercased
         if name.ends(with: "--x-s3") {
             self = .directory(text)
-        } else if ["-s3alias", "--ol-s3", "--op-s3", "--xa-s3", ".mrap"].contains(where: { name.ends(with: $0) }) {
+        } else if ["-s3alias", "--ol-s3", "--op-s3", "--xa-s3", ".mrap"].contains(where: {
+            name.ends(with: $0)
+        }) {
             self = .other
         } else {
             self = .bucket(text)
@@ -52,11 +58,14 @@ extension Draft {
 
     /// The call needs `s3:` and `action` on `bucket`, or on the object `key` of it.
     ///
-    /// The key is literal and whole, `*` and `/` included. An unknown bucket makes an unknown resource, which no `Allow` covers.
+    /// The key is literal and whole, `*` and `/` included. An unknown bucket makes an unknown resource, which
+    /// no `Allow` covers.
     mutating func want(_ action: String, _ bucket: S3Bucket, key: String? = nil) {
         switch bucket {
         case .bucket(let name):
-            want("s3:\(action)", on: Resource("arn:\(place.partition):s3:::\(name)" + (key.map { "/\($0)" } ?? "")))
+            want(
+                "s3:\(action)",
+                on: Resource("arn:\(place.partition):s3:::\(name)" + (key.map { "/\($0)" } ?? "")))
         case .accessPoint(let arn):
             want("s3:\(action)", on: Resource(arn + (key.map { "/object/\($0)" } ?? "")))
         case .directory(let name) where key == nil && Self.directoryActions.contains(action):
@@ -75,9 +84,10 @@ struct S3Source: Hashable, Sendable {
 
     /// Every object that `text` may name: one, or two where a raw `+` can be read as itself or as a blank.
     ///
-    /// The forms are `bucket/key`, `/bucket/key` and `arn:…:accesspoint/name/object/key`, percent-encoded, with an optional
-    /// `?versionId=…` that is not. Whatever else follows a `?`, an encoded `?versionId=` (which a server that decodes first
-    /// would take for one), bad escapes and bytes that are not UTF-8 are refused.
+    /// The forms are `bucket/key`, `/bucket/key` and `arn:…:accesspoint/name/object/key`, percent-encoded,
+    /// with an optional `?versionId=…` that is not. Whatever else follows a `?`, an encoded `?versionId=`
+    /// (which a server that decodes first would take for one), bad escapes and bytes that are not UTF-8 are
+    /// refused.
     ///
     /// - SeeAlso: Amazon S3 API Reference, CopyObject, `x-amz-copy-source`.
     static func all(parsing text: String, part: String) throws(RecognitionError) -> [S3Source] {
@@ -101,7 +111,10 @@ struct S3Source: Hashable, Sendable {
         guard let path = Self.decoded(halves[0], plusIsBlank: plusIsBlank) else {
             throw .malformed(part: part, why: "is not percent-encoded UTF-8")
         }
-        guard !path.asciiLowercased.parts(by: 0x3F).dropFirst().contains(where: { $0.begins(with: "versionid=") }),
+        guard
+            !path.asciiLowercased.parts(by: 0x3F).dropFirst().contains(where: {
+                $0.begins(with: "versionid=")
+            }),
             path.utf8.allSatisfy({ $0 != 0 })
         else { throw .malformed(part: part, why: "holds an encoded `?versionId=` or a NUL") }
         versionID = version
@@ -137,7 +150,9 @@ struct S3Source: Hashable, Sendable {
         while let byte = rest.popFirst() {
             switch byte {
             case 0x25:
-                guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else { return nil }
+                guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else {
+                    return nil
+                }
                 bytes.append(high << 4 | low)
             case 0x2B where plusIsBlank: bytes.append(0x20)
             default: bytes.append(byte)

@@ -2,21 +2,24 @@ import Vocabulary
 
 /// Names what calls of Amazon S3 touch.
 ///
-/// Several checks hang on one request (Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"): a version
-/// id makes the action its `Version` form, a copy reads its source, ACL, tagging, object-lock and governance fields need the
-/// actions that set the same by themselves, a conditional write by ETag reads, and a KMS key that the request names is used
-/// in the caller's name. A key that only the bucket's default encryption names is not in the request and makes no pair.
+/// Several checks hang on one request (Amazon S3 User Guide, "Required permissions for Amazon S3 API
+/// operations"): a version id makes the action its `Version` form, a copy reads its source, ACL, tagging,
+/// object-lock and governance fields need the actions that set the same by themselves, a conditional write by
+/// ETag reads, and a KMS key that the request names is used in the caller's name. A key that only the
+/// bucket's default encryption names is not in the request and makes no pair.
 enum S3Naming {
     static let table = OperationTable(
         """
         bucket: CreateBucket CreateBucketMetadataConfiguration>CreateBucketMetadataTableConfiguration
         bucket: CreateBucketMetadataTableConfiguration DeleteBucket
         bucket: DeleteBucketAnalyticsConfiguration>PutAnalyticsConfiguration DeleteBucketCors>PutBucketCORS
-        bucket: DeleteBucketEncryption>PutEncryptionConfiguration DeleteBucketLifecycle>PutLifecycleConfiguration
+        bucket: DeleteBucketEncryption>PutEncryptionConfiguration
+        bucket: DeleteBucketLifecycle>PutLifecycleConfiguration
         bucket: DeleteBucketIntelligentTieringConfiguration>PutIntelligentTieringConfiguration
         bucket: DeleteBucketInventoryConfiguration>PutInventoryConfiguration
         bucket: DeleteBucketMetadataConfiguration>DeleteBucketMetadataTableConfiguration
-        bucket: DeleteBucketMetadataTableConfiguration DeleteBucketMetricsConfiguration>PutMetricsConfiguration
+        bucket: DeleteBucketMetadataTableConfiguration
+        bucket: DeleteBucketMetricsConfiguration>PutMetricsConfiguration
         bucket: DeleteBucketOwnershipControls>PutBucketOwnershipControls DeleteBucketPolicy
         bucket: DeleteBucketReplication>PutReplicationConfiguration DeleteBucketTagging>PutBucketTagging
         bucket: DeleteBucketWebsite DeletePublicAccessBlock>PutBucketPublicAccessBlock GetBucketAbac
@@ -24,14 +27,16 @@ enum S3Naming {
         bucket: GetBucketAnalyticsConfiguration>GetAnalyticsConfiguration GetBucketCors>GetBucketCORS
         bucket: GetBucketEncryption>GetEncryptionConfiguration
         bucket: GetBucketIntelligentTieringConfiguration>GetIntelligentTieringConfiguration
-        bucket: GetBucketInventoryConfiguration>GetInventoryConfiguration GetBucketLifecycle>GetLifecycleConfiguration
+        bucket: GetBucketInventoryConfiguration>GetInventoryConfiguration
+        bucket: GetBucketLifecycle>GetLifecycleConfiguration
         bucket: GetBucketLifecycleConfiguration>GetLifecycleConfiguration GetBucketLocation GetBucketLogging
         bucket: GetBucketMetadataConfiguration>GetBucketMetadataTableConfiguration
         bucket: GetBucketMetadataTableConfiguration GetBucketMetricsConfiguration>GetMetricsConfiguration
         bucket: GetBucketNotification GetBucketNotificationConfiguration>GetBucketNotification
         bucket: GetBucketOwnershipControls GetBucketPolicy GetBucketPolicyStatus
         bucket: GetBucketReplication>GetReplicationConfiguration GetBucketRequestPayment GetBucketTagging
-        bucket: GetBucketVersioning GetBucketWebsite GetObjectLockConfiguration>GetBucketObjectLockConfiguration
+        bucket: GetBucketVersioning GetBucketWebsite
+        bucket: GetObjectLockConfiguration>GetBucketObjectLockConfiguration
         bucket: GetPublicAccessBlock>GetBucketPublicAccessBlock HeadBucket>ListBucket
         bucket: ListBucketAnalyticsConfigurations>GetAnalyticsConfiguration
         bucket: ListBucketIntelligentTieringConfigurations>GetIntelligentTieringConfiguration
@@ -47,22 +52,25 @@ enum S3Naming {
         bucket: PutBucketLifecycle>PutLifecycleConfiguration
         bucket: PutBucketLifecycleConfiguration>PutLifecycleConfiguration
         bucket: PutBucketMetricsConfiguration>PutMetricsConfiguration PutBucketNotification
-        bucket: PutBucketNotificationConfiguration>PutBucketNotification PutBucketOwnershipControls PutBucketPolicy
-        bucket: PutBucketReplication>PutReplicationConfiguration PutBucketRequestPayment PutBucketTagging
-        bucket: PutBucketVersioning PutBucketWebsite PutObjectLockConfiguration>PutBucketObjectLockConfiguration
-        bucket: PutPublicAccessBlock>PutBucketPublicAccessBlock UpdateBucketMetadataInventoryTableConfiguration
-        bucket: UpdateBucketMetadataJournalTableConfiguration
+        bucket: PutBucketNotificationConfiguration>PutBucketNotification PutBucketOwnershipControls
+        bucket: PutBucketPolicy PutBucketReplication>PutReplicationConfiguration PutBucketRequestPayment
+        bucket: PutBucketTagging PutBucketVersioning PutBucketWebsite
+        bucket: PutObjectLockConfiguration>PutBucketObjectLockConfiguration
+        bucket: PutPublicAccessBlock>PutBucketPublicAccessBlock
+        bucket: UpdateBucketMetadataInventoryTableConfiguration UpdateBucketMetadataJournalTableConfiguration
         object: AbortMultipartUpload CompleteMultipartUpload>PutObject CopyObject>PutObject
         object: CreateMultipartUpload>PutObject GetObjectLegalHold GetObjectRetention GetObjectTorrent
-        object: ListParts>ListMultipartUploadParts PutObject PutObjectLegalHold PutObjectRetention RestoreObject
-        object: SelectObjectContent>GetObject UpdateObjectEncryption UploadPart>PutObject UploadPartCopy>PutObject
+        object: ListParts>ListMultipartUploadParts PutObject PutObjectLegalHold PutObjectRetention
+        object: RestoreObject SelectObjectContent>GetObject UpdateObjectEncryption UploadPart>PutObject
+        object: UploadPartCopy>PutObject
         version: DeleteObject DeleteObjectTagging GetObject GetObjectAcl GetObjectAttributes GetObjectTagging
         version: HeadObject>GetObject PutObjectAcl PutObjectTagging
         """)
 
     /// The operations with rules of their own.
     private static let others: Set<String> = [
-        "CreateSession", "DeleteObjects", "ListBuckets", "ListDirectoryBuckets", "RenameObject", "WriteGetObjectResponse",
+        "CreateSession", "DeleteObjects", "ListBuckets", "ListDirectoryBuckets", "RenameObject",
+        "WriteGetObjectResponse",
     ]
 
     /// Whether the operation is one of S3's that is named here.
@@ -111,7 +119,8 @@ enum S3Naming {
     private static func createSession(_ draft: inout Draft) throws(RecognitionError) {
         switch try S3Bucket(parsing: draft.parameters.text("Bucket"), part: "Bucket") {
         case .directory(let name):
-            draft.want("s3express:CreateSession", on: draft.place.resource("s3express", .known("bucket/\(name)")))
+            draft.want(
+                "s3express:CreateSession", on: draft.place.resource("s3express", .known("bucket/\(name)")))
         case .bucket, .accessPoint, .other: draft.want("s3express:CreateSession", on: .unknown)
         }
         // ReadWrite is what it gives when it is not asked for less.
@@ -128,8 +137,12 @@ enum S3Naming {
             let key = try object.text("Key")
             let version = object.has("VersionId")
             draft.want(version ? "DeleteObjectVersion" : "DeleteObject", bucket, key: key)
-            if parameters.flag("BypassGovernanceRetention") { draft.want("BypassGovernanceRetention", bucket, key: key) }
-            if let etag = try object.textIfAny("ETag"), etag != "*" { draft.want("GetObject", bucket, key: key) }
+            if parameters.flag("BypassGovernanceRetention") {
+                draft.want("BypassGovernanceRetention", bucket, key: key)
+            }
+            if let etag = try object.textIfAny("ETag"), etag != "*" {
+                draft.want("GetObject", bucket, key: key)
+            }
         }
         guard !draft.wants.isEmpty else { throw list.malformed("Objects", "is empty") }
         draft.itemCount = try list.count("Objects")
@@ -139,11 +152,14 @@ enum S3Naming {
     private static func readSource(_ draft: inout Draft) throws(RecognitionError) {
         guard draft.operation == "CopyObject" || draft.operation == "UploadPartCopy" else { return }
         for source in try S3Source.all(parsing: draft.parameters.text("CopySource"), part: "CopySource") {
-            draft.want(source.versionID == nil ? "GetObject" : "GetObjectVersion", source.bucket, key: source.key)
+            draft.want(
+                source.versionID == nil ? "GetObject" : "GetObjectVersion", source.bucket, key: source.key)
         }
     }
 
-    private static let grants = ["GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"]
+    private static let grants = [
+        "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP",
+    ]
 
     private static func setsACL(_ parameters: Parameters) -> Bool {
         parameters.has("ACL") || grants.contains(where: parameters.has)
@@ -177,18 +193,24 @@ enum S3Naming {
         switch draft.operation {
         case "PutObject", "CopyObject", "CreateMultipartUpload":
             if setsACL(parameters) { draft.want("PutObjectAcl", bucket, key: key) }
-            // A copy carries its source's tags over by itself; the request says so only when it replaces them.
+            // A copy carries its source's tags over by itself; the request says so only when it replaces
+            // them.
             let replaces = parameters.value("TaggingDirective")?.string == "REPLACE"
             if parameters.has("Tagging") || replaces { draft.want("PutObjectTagging", bucket, key: key) }
             if parameters.has("ObjectLockMode") || parameters.has("ObjectLockRetainUntilDate") {
                 draft.want("PutObjectRetention", bucket, key: key)
             }
-            if parameters.has("ObjectLockLegalHoldStatus") { draft.want("PutObjectLegalHold", bucket, key: key) }
+            if parameters.has("ObjectLockLegalHoldStatus") {
+                draft.want("PutObjectLegalHold", bucket, key: key)
+            }
             // The parts of a multipart upload are put together from what was encrypted before.
-            let actions = ["kms:GenerateDataKey"] + (draft.operation == "CreateMultipartUpload" ? ["kms:Decrypt"] : [])
+            let actions =
+                ["kms:GenerateDataKey"] + (draft.operation == "CreateMultipartUpload" ? ["kms:Decrypt"] : [])
             try draft.useKey("SSEKMSKeyId", actions)
         case "DeleteObject", "PutObjectRetention":
-            if parameters.flag("BypassGovernanceRetention") { draft.want("BypassGovernanceRetention", bucket, key: key) }
+            if parameters.flag("BypassGovernanceRetention") {
+                draft.want("BypassGovernanceRetention", bucket, key: key)
+            }
         case "GetObjectAttributes":
             draft.want(versioned ? "GetObjectVersion" : "GetObject", bucket, key: key)
         case "RestoreObject": try restore(&draft, bucket, key)
@@ -205,9 +227,13 @@ enum S3Naming {
     }
 
     /// A restore of type SELECT reads the object and writes what it finds to another bucket.
-    private static func restore(_ draft: inout Draft, _ bucket: S3Bucket, _ key: String) throws(RecognitionError) {
+    private static func restore(_ draft: inout Draft, _ bucket: S3Bucket, _ key: String)
+        throws(RecognitionError)
+    {
         guard let request = try draft.parameters.structure("RestoreRequest") else { return }
-        if request.has("SelectParameters") || request.has("Type") { draft.want("GetObject", bucket, key: key) }
+        if request.has("SelectParameters") || request.has("Type") {
+            draft.want("GetObject", bucket, key: key)
+        }
         guard let output = try request.structure("OutputLocation")?.structure("S3") else { return }
         let target = try S3Bucket(parsing: output.text("BucketName"), part: output.spot("BucketName"))
         let prefix = try output.textIfAny("Prefix") ?? ""
@@ -220,7 +246,9 @@ enum S3Naming {
         if output.has("CannedACL") || output.has("AccessControlList") {
             draft.want("s3:PutObjectAcl", on: Resource([.known(place), .unknown]))
         }
-        if output.has("Tagging") { draft.want("s3:PutObjectTagging", on: Resource([.known(place), .unknown])) }
+        if output.has("Tagging") {
+            draft.want("s3:PutObjectTagging", on: Resource([.known(place), .unknown]))
+        }
     }
 
     /// The condition keys that a member fills as it is spelled.
@@ -231,7 +259,8 @@ enum S3Naming {
         ("s3:x-amz-grant-write", "GrantWrite"), ("s3:x-amz-grant-write-acp", "GrantWriteACP"),
         ("s3:x-amz-metadata-directive", "MetadataDirective"), ("s3:x-amz-storage-class", "StorageClass"),
         ("s3:x-amz-server-side-encryption", "ServerSideEncryption"), ("s3:if-match", "IfMatch"),
-        ("s3:if-none-match", "IfNoneMatch"), ("s3:x-amz-website-redirect-location", "WebsiteRedirectLocation"),
+        ("s3:if-none-match", "IfNoneMatch"),
+        ("s3:x-amz-website-redirect-location", "WebsiteRedirectLocation"),
     ]
 
     private static func fillKeys(_ draft: inout Draft) {

@@ -2,9 +2,10 @@ import Vocabulary
 
 /// Names what calls of AWS Systems Manager touch.
 ///
-/// A parameter's ARN has no slash between `parameter/` and a leading `/`; a `:version` or `:label` behind the name selects and is
-/// no part of it. `GetParametersByPath` is authorized by IAM on the path and reads what lies below: both are pairs, so a `Deny`
-/// below the path holds. Documents whose names begin with `aws`, `amazon` or `amzn` are AWS's own: their ARN has no account.
+/// A parameter's ARN has no slash between `parameter/` and a leading `/`; a `:version` or `:label` behind the
+/// name selects and is no part of it. `GetParametersByPath` is authorized by IAM on the path and reads what
+/// lies below: both are pairs, so a `Deny` below the path holds. Documents whose names begin with `aws`,
+/// `amazon` or `amzn` are AWS's own: their ARN has no account.
 enum SSMNaming {
     static let table = OperationTable(
         """
@@ -22,9 +23,10 @@ enum SSMNaming {
         maintenancewindow/WindowId: DeleteMaintenanceWindow DeregisterTargetFromMaintenanceWindow
         maintenancewindow/WindowId: DeregisterTaskFromMaintenanceWindow DescribeMaintenanceWindowExecutions
         maintenancewindow/WindowId: DescribeMaintenanceWindowTargets DescribeMaintenanceWindowTasks
-        maintenancewindow/WindowId: GetMaintenanceWindow GetMaintenanceWindowTask RegisterTargetWithMaintenanceWindow
-        maintenancewindow/WindowId: RegisterTaskWithMaintenanceWindow UpdateMaintenanceWindow
-        maintenancewindow/WindowId: UpdateMaintenanceWindowTarget UpdateMaintenanceWindowTask
+        maintenancewindow/WindowId: GetMaintenanceWindow GetMaintenanceWindowTask
+        maintenancewindow/WindowId: RegisterTargetWithMaintenanceWindow RegisterTaskWithMaintenanceWindow
+        maintenancewindow/WindowId: UpdateMaintenanceWindow UpdateMaintenanceWindowTarget
+        maintenancewindow/WindowId: UpdateMaintenanceWindowTask
         maintenancewindow/-: CancelMaintenanceWindowExecution
         windowtarget/WindowTargetId: DeregisterTargetFromMaintenanceWindow UpdateMaintenanceWindowTarget
         windowtask/WindowTaskId: DeregisterTaskFromMaintenanceWindow UpdateMaintenanceWindowTask
@@ -41,20 +43,23 @@ enum SSMNaming {
         servicesetting/SettingId: GetServiceSetting ResetServiceSetting UpdateServiceSetting
         opsmetadata: DeleteOpsMetadata GetOpsMetadata UpdateOpsMetadata
         resource: DeleteResourcePolicy GetResourcePolicies PutResourcePolicy
-        instance: DescribeEffectiveInstanceAssociations DescribeInstanceAssociationsStatus DescribeInstancePatchStates
-        instance: DescribeInstancePatches GetConnectionStatus PutComplianceItems UpdateAssociationStatus
+        instance: DescribeEffectiveInstanceAssociations DescribeInstanceAssociationsStatus
+        instance: DescribeInstancePatchStates DescribeInstancePatches GetConnectionStatus PutComplianceItems
+        instance: UpdateAssociationStatus
         tags: AddTagsToResource ListTagsForResource RemoveTagsFromResource
         own: CreateAssociation CreateAssociationBatch GetCalendarState GetDefaultPatchBaseline SendCommand
-        own: StartAccessRequest StartAssociationsOnce StartAutomationExecution StartChangeRequestExecution StartSession
+        own: StartAccessRequest StartAssociationsOnce StartAutomationExecution StartChangeRequestExecution
+        own: StartSession
         star: CancelCommand CreateActivation CreateMaintenanceWindow CreateOpsItem CreateOpsMetadata
-        star: CreatePatchBaseline DeleteActivation DeleteInventory DescribeActivations DescribeAutomationExecutions
-        star: DescribeAvailablePatches DescribeInstanceInformation DescribeInstancePatchStatesForPatchGroup
-        star: DescribeInstanceProperties DescribeInventoryDeletions DescribeMaintenanceWindowExecutionTaskInvocations
-        star: DescribeMaintenanceWindowExecutionTasks DescribeMaintenanceWindowSchedule DescribeMaintenanceWindows
-        star: DescribeMaintenanceWindowsForTarget DescribeOpsItems DescribeParameters DescribePatchBaselines
-        star: DescribePatchGroupState DescribePatchGroups DescribePatchProperties DescribeSessions
-        star: GetCommandInvocation GetDeployablePatchSnapshotForInstance GetExecutionPreview GetInventory
-        star: GetInventorySchema GetMaintenanceWindowExecution GetMaintenanceWindowExecutionTask
+        star: CreatePatchBaseline DeleteActivation DeleteInventory DescribeActivations
+        star: DescribeAutomationExecutions DescribeAvailablePatches DescribeInstanceInformation
+        star: DescribeInstancePatchStatesForPatchGroup DescribeInstanceProperties DescribeInventoryDeletions
+        star: DescribeMaintenanceWindowExecutionTaskInvocations DescribeMaintenanceWindowExecutionTasks
+        star: DescribeMaintenanceWindowSchedule DescribeMaintenanceWindows DescribeMaintenanceWindowsForTarget
+        star: DescribeOpsItems DescribeParameters DescribePatchBaselines DescribePatchGroupState
+        star: DescribePatchGroups DescribePatchProperties DescribeSessions GetCommandInvocation
+        star: GetDeployablePatchSnapshotForInstance GetExecutionPreview GetInventory GetInventorySchema
+        star: GetMaintenanceWindowExecution GetMaintenanceWindowExecutionTask
         star: GetMaintenanceWindowExecutionTaskInvocation GetPatchBaselineForPatchGroup ListAssociations
         star: ListCommandInvocations ListCommands ListComplianceItems ListComplianceSummaries ListDocuments
         star: ListInventoryEntries ListOpsItemEvents ListOpsItemRelatedItems ListOpsMetadata
@@ -82,9 +87,11 @@ enum SSMNaming {
                 guard !names.isEmpty else { throw parameters.malformed("Names", "is empty") }
                 draft.itemCount = names.count
             case "path": try byPath(&draft, action)
-            case "document": draft.want(action, on: try document(parameters.text("Name"), part: "Name", place))
+            case "document":
+                draft.want(action, on: try document(parameters.text("Name"), part: "Name", place))
             case "opsmetadata":
-                draft.want(action, on: try draft.arn("OpsMetadataArn", service: "ssm", kinds: ["opsmetadata/"]))
+                draft.want(
+                    action, on: try draft.arn("OpsMetadataArn", service: "ssm", kinds: ["opsmetadata/"]))
             case "resource": draft.want(action, on: try draft.arn("ResourceArn", service: "ssm"))
             case "instance":
                 for instance in try instances(of: parameters, place) { draft.want(action, on: instance) }
@@ -105,7 +112,8 @@ enum SSMNaming {
         guard parameters.has(member) else { return place.resource("ssm", .known("\(type)/"), .unknown) }
         let text = try parameters.text(member)
         if text.begins(with: "arn:") {
-            guard let arn = ARN(parsing: text), arn.service == "ssm", arn.resource.begins(with: "\(type)/") else {
+            guard let arn = ARN(parsing: text), arn.service == "ssm", arn.resource.begins(with: "\(type)/")
+            else {
                 throw parameters.malformed(member, "is no ARN of a \(type)")
             }
             return Resource(text)
@@ -124,14 +132,18 @@ enum SSMNaming {
     static func parameter(_ text: String, part: String, _ draft: Draft) throws(RecognitionError) -> Resource {
         var (place, name) = (draft.place, text)
         if text.begins(with: "arn:") {
-            guard let arn = ARN(parsing: text), arn.service == "ssm", let rest = arn.resource.after("parameter/") else {
+            guard let arn = ARN(parsing: text), arn.service == "ssm",
+                let rest = arn.resource.after("parameter/")
+            else {
                 throw .malformed(part: part, why: "is no ARN of a parameter")
             }
             (place, name) = (arn.place, rest)
         }
         if selecting.contains(draft.operation) {
             let halves = name.parts(by: 0x3A)
-            guard halves.count <= 2, halves.dropFirst().allSatisfy({ $0.isName(others: "_.-", lengthMax: 100) }) else {
+            guard halves.count <= 2,
+                halves.dropFirst().allSatisfy({ $0.isName(others: "_.-", lengthMax: 100) })
+            else {
                 throw .malformed(part: part, why: "has a selector that is no version and no label")
             }
             name = halves[0]
@@ -157,7 +169,8 @@ enum SSMNaming {
     /// The document `text`, a name or an ARN.
     static func document(_ text: String, part: String, _ place: Place) throws(RecognitionError) -> Resource {
         if text.begins(with: "arn:") {
-            guard let arn = ARN(parsing: text), arn.service == "ssm", arn.resource.begins(with: "document/") else {
+            guard let arn = ARN(parsing: text), arn.service == "ssm", arn.resource.begins(with: "document/")
+            else {
                 throw .malformed(part: part, why: "is no ARN of a document")
             }
             return Resource(text)
@@ -176,13 +189,17 @@ enum SSMNaming {
     /// The instance `id`: of EC2, or a managed one; the id's beginning says which.
     static func instance(_ id: String, part: String, _ place: Place) throws(RecognitionError) -> Resource {
         if id.begins(with: "ecs:") { return place.resource("ecs", .known("task/"), .unknown) }
-        guard id.isName(others: "-_", lengthMax: 64) else { throw .malformed(part: part, why: "is no instance") }
+        guard id.isName(others: "-_", lengthMax: 64) else {
+            throw .malformed(part: part, why: "is no instance")
+        }
         if id.begins(with: "i-") { return place.resource("ec2", .known("instance/\(id)")) }
         if id.begins(with: "mi-") { return place.resource("ssm", .known("managed-instance/\(id)")) }
         throw .malformed(part: part, why: "is no instance")
     }
 
-    private static func instances(of parameters: Parameters, _ place: Place) throws(RecognitionError) -> [Resource] {
+    private static func instances(of parameters: Parameters, _ place: Place) throws(RecognitionError)
+        -> [Resource]
+    {
         var ids = try parameters.texts("InstanceIds")
         for member in ["InstanceId", "Target", "ResourceId"] {
             if let id = try parameters.textIfAny(member) { ids.append(id) }
@@ -202,7 +219,8 @@ enum SSMNaming {
     }
 
     private static let taggedTypes = [
-        "Document": "document", "ManagedInstance": "managed-instance", "MaintenanceWindow": "maintenancewindow",
+        "Document": "document", "ManagedInstance": "managed-instance",
+        "MaintenanceWindow": "maintenancewindow",
         "Parameter": "parameter", "PatchBaseline": "patchbaseline", "OpsItem": "opsitem",
         "OpsMetadata": "opsmetadata", "Automation": "automation-execution", "Association": "association",
     ]
@@ -218,7 +236,9 @@ enum SSMNaming {
         case "parameter": return try parameter(id, part: "ResourceId", draft)
         case "document": return try document(id, part: "ResourceId", place)
         case "opsmetadata":
-            guard !id.begins(with: "arn:") else { return try identified(type, by: "ResourceId", parameters, place) }
+            guard !id.begins(with: "arn:") else {
+                return try identified(type, by: "ResourceId", parameters, place)
+            }
             guard id.isName(others: "-_./") else { throw parameters.malformed("ResourceId", "is no id") }
             return place.resource("ssm", .known("opsmetadata/" + (id.after("/") ?? id)))
         default: return try identified(type, by: "ResourceId", parameters, place)

@@ -18,7 +18,8 @@ extension SSMNaming {
         case "StartSession":
             draft.want(action, on: try instance(parameters.text("Target"), part: "Target", place))
             if parameters.has("DocumentName") {
-                draft.want(action, on: try document(parameters.text("DocumentName"), part: "DocumentName", place))
+                draft.want(
+                    action, on: try document(parameters.text("DocumentName"), part: "DocumentName", place))
             }
         case "StartAutomationExecution", "StartChangeRequestExecution":
             try automation(&draft, action, in: parameters)
@@ -75,7 +76,8 @@ extension SSMNaming {
         where ["AutomationAssumeRole", "AssumeRole"].contains(entry.name) {
             for value in entry.value.array ?? [entry.value] {
                 guard let text = value.string, !text.isEmpty else { continue }
-                let role = Parameters(.object([.init(entry.name, value)]), path: parameters.spot("Parameters"))
+                let role = Parameters(
+                    .object([.init(entry.name, value)]), path: parameters.spot("Parameters"))
                 draft.want("iam:PassRole", on: try draft.role(entry.name, in: role))
             }
         }
@@ -93,14 +95,19 @@ extension SSMNaming {
         try targets(&draft, action, in: parameters)
     }
 
-    /// `InstanceIds` and `Targets`: those that list instances name them, every other one reaches some instance.
-    static func targets(_ draft: inout Draft, _ action: String, in parameters: Parameters) throws(RecognitionError) {
+    /// `InstanceIds` and `Targets`: those that list instances name them, every other one reaches some
+    /// instance.
+    static func targets(_ draft: inout Draft, _ action: String, in parameters: Parameters)
+        throws(RecognitionError)
+    {
         for id in try parameters.texts("InstanceIds") {
             draft.want(action, on: try instance(id, part: parameters.spot("InstanceIds"), draft.place))
         }
         for target in try parameters.structures("Targets") {
             let values = try target.texts("Values")
-            if target.value("Key")?.string?.asciiLowercased == "instanceids", !values.isEmpty, !values.contains("*") {
+            if target.value("Key")?.string?.asciiLowercased == "instanceids", !values.isEmpty,
+                !values.contains("*")
+            {
                 for id in values {
                     draft.want(action, on: try instance(id, part: target.spot("Values"), draft.place))
                 }
@@ -115,9 +122,11 @@ extension SSMNaming {
 
     /// The resource type that an operation creates, for the tags it is given.
     private static let created = [
-        "CreateMaintenanceWindow": "maintenancewindow", "CreateOpsItem": "opsitem", "CreateOpsMetadata": "opsmetadata",
+        "CreateMaintenanceWindow": "maintenancewindow", "CreateOpsItem": "opsitem",
+        "CreateOpsMetadata": "opsmetadata",
         "CreatePatchBaseline": "patchbaseline", "CreateAssociation": "association",
-        "StartAutomationExecution": "automation-execution", "StartChangeRequestExecution": "automation-execution",
+        "StartAutomationExecution": "automation-execution",
+        "StartChangeRequestExecution": "automation-execution",
         "StartAccessRequest": "opsitem", "CreateActivation": "managed-instance",
     ]
 
@@ -144,7 +153,9 @@ extension SSMNaming {
             try draft.useKey("KeyId", [isLarge ? "kms:GenerateDataKey" : "kms:Encrypt"])
         }
         if ["GetOpsItem", "UpdateOpsItem"].contains(draft.operation), parameters.has("OpsItemArn") {
-            draft.want("ssm:\(draft.operation)", on: try draft.arn("OpsItemArn", service: "ssm", kinds: ["opsitem/"]))
+            draft.want(
+                "ssm:\(draft.operation)", on: try draft.arn("OpsItemArn", service: "ssm", kinds: ["opsitem/"])
+            )
         }
         switch draft.operation {
         case "PutParameter", "CreateDocument":
@@ -155,6 +166,8 @@ extension SSMNaming {
             let resource = place.resource("ssm", .known("\(type)/"), .unknown)
             try draft.tag("Tags", "ssm:AddTagsToResource", on: [resource])
         }
-        if draft.operation == "PutParameter" { draft.fill("ssm:Overwrite", [parameters.flag("Overwrite") ? "true" : "false"]) }
+        if draft.operation == "PutParameter" {
+            draft.fill("ssm:Overwrite", [parameters.flag("Overwrite") ? "true" : "false"])
+        }
     }
 }

@@ -2,16 +2,16 @@ import Vocabulary
 
 /// Names what calls of AWS STS touch.
 ///
-/// Session tags and a source identity need actions of their own on the same role (IAM User Guide, "Pass session tags in AWS
-/// STS"). `GetCallerIdentity` needs no permission at all; its pair is there to be shown.
+/// Session tags and a source identity need actions of their own on the same role (IAM User Guide, "Pass
+/// session tags in AWS STS"). `GetCallerIdentity` needs no permission at all; its pair is there to be shown.
 enum STSNaming {
     static let table = OperationTable(
         """
         role: AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity
         root: AssumeRoot
         federated: GetFederationToken
-        star: DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetDelegatedAccessToken GetSessionToken
-        star: GetWebIdentityToken
+        star: DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetDelegatedAccessToken
+        star: GetSessionToken GetWebIdentityToken
         """)
 
     /// Adds the pairs of the call.
@@ -34,16 +34,20 @@ enum STSNaming {
             draft.fill("sts:TransitiveTagKeys", try parameters.texts("TransitiveTagKeys"))
         case "root":
             let target = try parameters.text("TargetPrincipal")
-            let account = target.isAccount ? target : ARN(parsing: target).flatMap { arn in
-                arn.service == "iam" && arn.resource == "root" ? arn.account : nil
-            }
+            let account =
+                target.isAccount
+                ? target
+                : ARN(parsing: target).flatMap { arn in
+                    arn.service == "iam" && arn.resource == "root" ? arn.account : nil
+                }
             guard let account, account.isAccount else {
                 throw parameters.malformed("TargetPrincipal", "is no account and no ARN of a root user")
             }
             let place = Place(partition: draft.place.partition, region: "", account: account)
             draft.want(action, on: place.resource("iam", .known("root")))
         case "federated":
-            let name = try parameters.name("Name", of: "federated user's name", others: "_+=,.@-", lengthMax: 32)
+            let name = try parameters.name(
+                "Name", of: "federated user's name", others: "_+=,.@-", lengthMax: 32)
             let user = draft.place.global.resource("sts", .known("federated-user/\(name)"))
             draft.want(action, on: user)
             try draft.tag("Tags", "sts:TagSession", on: [user])

@@ -2,16 +2,16 @@ import Vocabulary
 
 /// Names what calls of AWS Secrets Manager touch.
 ///
-/// A secret's ARN ends in a hyphen and six characters that Secrets Manager chose and a request by name does not say:
-/// `secret:db-` and six unknown characters, which `secret:db-??????` and `secret:db-*` cover and `secret:db2-*` does not. An ARN
-/// whose name ends like that is taken as complete, as the service takes it.
-enum SecretsManagerNaming {
+/// A secret's ARN ends in a hyphen and six characters that Secrets Manager chose and a request by name does
+/// not say: `secret:db-` and six unknown characters, which `secret:db-??????` and `secret:db-*` cover and
+/// `secret:db2-*` does not. An ARN whose name ends like that is taken as complete, as the service takes it.
+enum SecretNaming {
     static let table = OperationTable(
         """
-        secret: CancelRotateSecret DeleteResourcePolicy DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue
-        secret: ListSecretVersionIds PutResourcePolicy PutSecretValue RemoveRegionsFromReplication
-        secret: ReplicateSecretToRegions RestoreSecret RotateSecret StopReplicationToReplica TagResource UntagResource
-        secret: UpdateSecret UpdateSecretVersionStage
+        secret: CancelRotateSecret DeleteResourcePolicy DeleteSecret DescribeSecret GetResourcePolicy
+        secret: GetSecretValue ListSecretVersionIds PutResourcePolicy PutSecretValue
+        secret: RemoveRegionsFromReplication ReplicateSecretToRegions RestoreSecret RotateSecret
+        secret: StopReplicationToReplica TagResource UntagResource UpdateSecret UpdateSecretVersionStage
         own: BatchGetSecretValue CreateSecret ValidateResourcePolicy
         star: GetRandomPassword ListSecrets
         """)
@@ -43,12 +43,14 @@ enum SecretsManagerNaming {
             let unknown = place.resource("secretsmanager", .known("secret:"), .unknown)
             let isNamed = parameters.has("SecretId")
             draft.want(
-                action, on: isNamed ? try secret(parameters.text("SecretId"), part: "SecretId", place) : unknown)
+                action,
+                on: isNamed ? try secret(parameters.text("SecretId"), part: "SecretId", place) : unknown)
         default: draft.want(action, on: .star)
         }
     }
 
-    /// The secret `text`, a name (if `isName` never anything else), a whole ARN or one without its last six characters.
+    /// The secret `text`, a name (if `isName` never anything else), a whole ARN or one without its last six
+    /// characters.
     private static func secret(
         _ text: String, part: String, _ place: Place, isName: Bool = false
     ) throws(RecognitionError) -> Resource {
@@ -57,11 +59,14 @@ enum SecretsManagerNaming {
                 let name = arn.resource.after("secret:"), name.isName(others: "/_+=.@-!")
             else { throw .malformed(part: part, why: "is no ARN of a secret") }
             let end = name.utf8.suffix(7)
-            let isWhole = end.count == 7 && name.utf8.count > 7 && end.first == 0x2D
+            let isWhole =
+                end.count == 7 && name.utf8.count > 7 && end.first == 0x2D
                 && end.dropFirst().allSatisfy(\.isAlphanumeric)
             return isWhole ? Resource(text) : Resource([.known(text + "-"), .unknownCharacters(count: 6)])
         }
-        guard text.isName(others: "/_+=.@-!") else { throw .malformed(part: part, why: "is no name of a secret") }
+        guard text.isName(others: "/_+=.@-!") else {
+            throw .malformed(part: part, why: "is no name of a secret")
+        }
         return place.resource("secretsmanager", .known("secret:\(text)-"), .unknownCharacters(count: 6))
     }
 
@@ -72,20 +77,25 @@ enum SecretsManagerNaming {
         let ids = try parameters.texts("SecretIdList")
         for id in ids {
             draft.want(
-                "secretsmanager:GetSecretValue", on: try secret(id, part: parameters.spot("SecretIdList"), draft.place))
+                "secretsmanager:GetSecretValue",
+                on: try secret(id, part: parameters.spot("SecretIdList"), draft.place))
         }
         draft.itemCount = max(1, ids.count)
         guard ids.isEmpty || parameters.has("Filters") else { return }
         draft.want("secretsmanager:ListSecrets", on: .star)
         draft.want(
-            "secretsmanager:GetSecretValue", on: draft.place.resource("secretsmanager", .known("secret:"), .unknown))
+            "secretsmanager:GetSecretValue",
+            on: draft.place.resource("secretsmanager", .known("secret:"), .unknown))
     }
 
-    private static func extend(_ draft: inout Draft, _ action: String, _ secret: Resource) throws(RecognitionError) {
+    private static func extend(_ draft: inout Draft, _ action: String, _ secret: Resource)
+        throws(RecognitionError)
+    {
         let parameters = draft.parameters
         switch draft.operation {
         case "TagResource": try draft.tag("Tags", action, on: [secret])
-        case "UpdateSecret": try draft.useKey("KmsKeyId", ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"])
+        case "UpdateSecret":
+            try draft.useKey("KmsKeyId", ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"])
         case "ReplicateSecretToRegions": try useReplicaKeys(&draft)
         case "RotateSecret":
             if parameters.has("RotationLambdaARN") {
@@ -102,7 +112,8 @@ enum SecretsManagerNaming {
         for replica in try draft.parameters.structures("AddReplicaRegions") where replica.has("KmsKeyId") {
             let region = try replica.name("Region", of: "region", others: "-", lengthMax: 32)
             try draft.useKey(
-                "KmsKeyId", ["kms:GenerateDataKey", "kms:Encrypt"], in: replica, place: draft.place.in(region))
+                "KmsKeyId", ["kms:GenerateDataKey", "kms:Encrypt"], in: replica, place: draft.place.in(region)
+            )
         }
     }
 }

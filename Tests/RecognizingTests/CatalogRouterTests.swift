@@ -59,6 +59,40 @@ import Vocabulary
         #expect(count == 9_763)
     }
 
+    @Test func `an unsigned call of another service is never S3's as well`() throws {
+        for operation in catalog.operations {
+            let service = operation.service
+            let isRest = service.protocols.contains(.restJSON) || service.protocols.contains(.restXML)
+            guard isRest, !service.isS3, !service.livesOnResourceHosts else { continue }
+            let found = try router.restCandidates(for: synthetic(operation), signedAs: nil)
+            #expect(!found.contains { $0.operation.service.isS3 }, "\(service.name) \(operation.name)")
+            #expect(!found.isEmpty, "\(service.name) \(operation.name)")
+        }
+    }
+
+    @Test func `an exact path of S3 under its own scope is not bent to its sister's`() throws {
+        let headers: Set<String> = ["x-amz-account-id"]
+        let path = "/v20180820/accesspoint"
+        #expect(
+            try candidates("GET", path, headers: headers, signedAs: "s3") == ["s3control.ListAccessPoints"])
+        #expect(try candidates("GET", path + "/", headers: headers, signedAs: "s3") == ["s3.GetObject"])
+        #expect(try candidates("GET", path, signedAs: "s3") == ["s3.GetObject"])
+    }
+
+    @Test func `a bucket with a slash has no empty key`() throws {
+        #expect(try candidates("POST", "/b/", query: [("uploads", nil)], signedAs: "s3").isEmpty)
+        #expect(try candidates("PUT", "/b/", signedAs: "s3") == ["s3.CreateBucket"])
+    }
+
+    @Test func `a literal query value is exact`() throws {
+        let match = try #require(try matches("GET", "/b", query: [("list-type", "1")], signedAs: "s3").first)
+        #expect(match.operation.name == "ListObjects")
+        #expect(match.unknownQuery == ["list-type"])
+        let hinted = try #require(
+            try matches("GET", "/b/k", query: [("x-id", "GetObject")], signedAs: "s3").first)
+        #expect(hinted.unknownQuery.isEmpty)
+    }
+
     @Test func `labels are decoded exactly once`() throws {
         let match = try #require(try matches("GET", "/b/a%20b/%2541//c%2Fd/", signedAs: "s3").first)
         #expect(match.operation.name == "GetObject")

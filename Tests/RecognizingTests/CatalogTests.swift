@@ -20,7 +20,7 @@ import Vocabulary
         #expect(opens(whole))
         #expect(!opens(Array(whole.dropLast())))
         #expect(!opens([]))
-        // Magic, version, size, count of sections, offset of a section, offset before the header's end, count of one.
+        // Magic, version, size, count of sections, offset of a section, count of one.
         for (place, value) in [(0, 0), (8, 9), (12, 1), (144, 3), (151, 255), (148 + 15, 255)] {
             var changed = whole
             changed[place] = UInt8(value)

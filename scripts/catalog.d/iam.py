@@ -266,7 +266,7 @@ class Finder:
         form = VARIABLE.sub(lambda match: "${Account}" if flat(match[1]) in ACCOUNTS else match[0], form)
         variables = [name for name in VARIABLE.findall(form) if name not in PARTS]
         fills = tuple((name, self.fill(kind, name, len(variables))) for name in variables)
-        path, may_be_name = self.whole_arn(kind, form)
+        path, may_be_name = self.whole_arn(kind, form, all(path for _, path in fills))
         return Resource(kind, form, required, path, may_be_name, fills)
 
     def fill(self, kind, variable, count):
@@ -298,8 +298,11 @@ class Finder:
             return ("id", "identifier", "name")
         return BARE_NAMES.get(kind, ()) if kind == "name" or verb != "Create" else ()
 
-    def whole_arn(self, kind, form):
-        """The member that holds the whole ARN, and whether it may hold just a name instead."""
+    def whole_arn(self, kind, form, is_filled):
+        """The member that holds the whole ARN, and whether it may hold just a name instead.
+
+        A member that is not clearly named for it is taken only where the variables are not all filled.
+        """
         names = [name for name in VARIABLE.findall(form) if name not in PARTS]
         stems = {stem(kind)} | ({stem(names[-1])} if names else set())
 
@@ -313,9 +316,10 @@ class Finder:
 
         needed = [spot for label, spot, inner in self.arns
                   if not inner and spot.rstrip("[]") in self.required and not ROLE.search(label)]
-        found = (one(False, lambda label: stem(label) in stems) or one(False, lambda label: label in GENERIC_ARNS)
-                 or one(False, alike) or (needed[0] if len(needed) == 1 else "")
-                 or one(True, lambda label: stem(label) in stems))
+        found = one(False, lambda label: stem(label) in stems) or one(False, lambda label: label in GENERIC_ARNS)
+        if not found and not is_filled:
+            found = (one(False, alike) or (needed[0] if len(needed) == 1 else "")
+                     or one(True, lambda label: stem(label) in stems))
         if found:
             return found, False
         spots = [spot for label, spot, inner in self.members if not inner and stem(label) in stems]

@@ -137,21 +137,27 @@ struct RestSearch {
         _ mayBe: (CatalogService) -> Bool
     ) {
         guard literalsFit(operation), mayBe(operation.service) else { return }
-        var known = Set(operation.queryLiterals.map(\.name))
-        known.insert("x-id")
-        var takesAnyQuery = false
-        var requiredQueryCount = 0
-        var requiredHeaderCount = 0
-        for member in operation.input.map({ Array($0.members) }) ?? [] {
+        // By bytes and in place: this runs for each of a hundred services at `/tags/{arn}`.
+        var isKnown = request.query.map { $0.name == "x-id" }
+        func mark(_ name: CatalogText) -> Bool {
+            var isThere = false
+            for (index, item) in request.query.enumerated() where name.equals(item.name) {
+                isKnown[index] = true
+                isThere = true
+            }
+            return isThere
+        }
+        for number in operation.literalRange { _ = mark(file.record(.queryLiterals, number).text(0)) }
+        var (requiredQueryCount, requiredHeaderCount) = (0, 0)
+        for index in operation.input?.memberRange ?? 0..<0 {
+            let member = CatalogMember(file: file, index: index)
             switch member.location {
             case .query:
-                let name = member.wireName
-                known.insert(name)
-                guard member.isRequired else { continue }
-                guard request.query.contains(where: { $0.name == name }) else { return }
-                requiredQueryCount += 1
+                let isThere = mark(member.record.text(4))
+                guard isThere || !member.isRequired else { return }
+                requiredQueryCount += member.isRequired ? 1 : 0
             case .queryMap:
-                takesAnyQuery = true
+                isKnown = isKnown.map { _ in true }
             case .header where member.isRequired:
                 guard request.headers.contains(member.wireName.asciiLowercased) else { return }
                 requiredHeaderCount += 1
@@ -159,7 +165,7 @@ struct RestSearch {
                 continue
             }
         }
-        let unknown = takesAnyQuery ? [] : request.query.map(\.name).filter { !known.contains($0) }
+        let unknown = zip(request.query, isKnown).filter { !$0.1 }.map(\.0.name)
         fits.append(
             Fit(
                 operation: operation, specificity: specificity, spans: spans, unknownQuery: unknown,

@@ -92,8 +92,7 @@ class Gate:
 
     def inbox(self) -> list[dict]:
         """The approvals that wait, oldest first."""
-        answer = self.control_json("inbox")
-        return answer if isinstance(answer, list) else answer["approvals"]
+        return [card | {"id": card["approval"]} for card in self.control_json("inbox")["approvals"]]
 
     def wait_inbox(self, count: int = 1, seconds: float = 15) -> list[dict]:
         deadline = time.monotonic() + seconds
@@ -107,7 +106,7 @@ class Gate:
         return waiting
 
     def approve(self, approval: str) -> subprocess.CompletedProcess:
-        return self.run("approve", approval, "--control-socket", str(self.control), "--json", "--reason",
+        return self.run("approve", approval, "--control-socket", str(self.control), "--json", "--yes", "--reason",
                         "checked by the test")
 
     def deny(self, approval: str) -> subprocess.CompletedProcess:

@@ -62,8 +62,8 @@ def recorded(request, tmp_path, gate_folder):
         verifier.expect("put", times=48, operation="PutItem")
         verifier.expect("get", times=48, operation="GetItem")
         verifier.expect("delete", times=8, operation="DeleteItem")
-        trust = {"AWS_CA_BUNDLE": str(verifier.ca_file)} if tls else {}
-        gate = Gate(gate_folder, verifier.url, environment=trust, preload={
+        trust = ("--ca-bundle", str(verifier.ca_file)) if tls else ()
+        gate = Gate(gate_folder, verifier.url, options=trust, preload={
             "LD_PRELOAD": str(recorder), "RECORDER_FILE": str(tmp_path / "trace"),
             "RECORDER_PREFIX": str(gate_folder / "state/log")})
         gate.write_policies(**FILES)

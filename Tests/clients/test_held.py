@@ -78,7 +78,7 @@ def test_a_denied_delete_is_not_sent_and_stays_denied_in_the_record(orders, veri
     gate.deny(waiting["id"])
     code, _, errors = ended(child)
     assert code != 0 and waiting["id"] in errors
-    late = gate.run("approve", waiting["id"], "--control-socket", str(gate.control), check=False)
+    late = gate.run("approve", waiting["id"], "--yes", "--control-socket", str(gate.control), check=False)
     assert late.returncode != 0, "any deny is final"
     assert count(orders) == 1
 

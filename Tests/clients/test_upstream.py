@@ -108,8 +108,8 @@ def test_an_upstream_that_is_down_is_a_503_and_comes_back(orders, gate_folder, t
         gate.stop()
 
 
-def tls_gate(folder, verifier, moto, **environment) -> Gate:
-    gate = Gate(folder, verifier.url, environment=environment)
+def tls_gate(folder, verifier, *options: str) -> Gate:
+    gate = Gate(folder, verifier.url, options=options)
     gate.write_policies(**FILES)
     return gate.start()
 
@@ -118,12 +118,12 @@ def test_tls_to_a_known_authority_passes_and_to_another_is_refused(moto, gate_fo
     moto.client("dynamodb").create_table(**TABLE)
     with Verifier(GATEWAY_KEYS, moto=moto.address, tls_folder=tmp_path) as verifier:
         verifier.expect("get", times=1, **GET)
-        gate = tls_gate(gate_folder, verifier, moto, AWS_CA_BUNDLE=str(verifier.ca_file))
+        gate = tls_gate(gate_folder, verifier, "--ca-bundle", str(verifier.ca_file))
         try:
             Agent(gate.url, tmp_path).client("dynamodb").get_item(TableName="journey-orders", Key=KEY)
         finally:
             gate.stop()
-        gate = tls_gate(gate_folder, verifier, moto)
+        gate = tls_gate(gate_folder, verifier)
         try:
             with pytest.raises(ClientError) as failed:
                 Agent(gate.url, tmp_path).client("dynamodb").get_item(TableName="journey-orders", Key=KEY)

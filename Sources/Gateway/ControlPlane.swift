@@ -48,6 +48,7 @@ extension Gateway {
         case ("GET", "inbox", 0): reply(.ok(inbox()))
         case ("GET", "grants", 0): reply(.ok(grantList()))
         case ("GET", "approvals", 1): reply(show(rest[0], to: request.uid))
+        case ("GET", "story", 1): story(of: rest[0], reply: reply)
         case ("POST", "approvals", 2) where rest[1] == "review": review(rest[0], request, reply: reply)
         case ("POST", "grants", 2) where rest[1] == "revoke": revoke(rest[0], request, reply: reply)
         default: reply(.notFound)

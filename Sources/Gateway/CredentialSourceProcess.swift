@@ -112,7 +112,8 @@ private struct ChildProcess {
 
     init(_ arguments: [String], program: String) throws(CredentialError) {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .processFailed(why: "no pipe for it") }
+        guard Glibc.pipe(&ends) == 0 else { throw .processFailed(why: "no pipe for it") }
+        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 { throw .processFailed(why: "no pipe for it") }
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)

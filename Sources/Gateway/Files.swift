@@ -80,3 +80,19 @@ func makePrivateFolder(_ path: String) throws(FileError) {
         throw FileError(path, "is open to others; `chmod 700 \(path)` mends it")
     }
 }
+
+/// Writes `bytes` as the whole file at `path`, mode 0644.
+package func writeFile(_ path: String, _ bytes: [UInt8]) throws(FileError) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError(path, "cannot be written", errno: errno) }
+    defer { close(descriptor) }
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0 {
+            if errno == EINTR { continue }
+            throw FileError(path, "cannot be written", errno: errno)
+        }
+        rest = rest.dropFirst(count)
+    }
+}

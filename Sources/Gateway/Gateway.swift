@@ -40,6 +40,8 @@ final class Gateway: @unchecked Sendable {
     var addresses: [AgentName: String] = [:]
     /// The access key id that signs, once known.
     var accessKeyID: String?
+    /// Whether a story is being read.
+    var tellsStory = false
     private var expiryTimer: Timer?
     private(set) var logIsFailing = false
 

@@ -195,7 +195,7 @@ final class Passage: @unchecked Sendable {
     // MARK: Answering
 
     private func refuse(_ rebuff: Rebuff) {
-        let shape = answerShape(exchange.head, scope: corridor.caller?.scope)
+        let shape = answerShape(exchange.head)
         let answer = words(for: rebuff, desk: gateway.desk, now: gateway.clock.now, shape: shape)
         record(rebuff, answer)
         let reply = rendered(answer, as: shape, request: corridor.request)

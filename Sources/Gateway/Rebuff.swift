@@ -184,7 +184,7 @@ private func text(_ error: IdentificationError) -> String {
     }
 }
 
-private func code(_ error: RecognitionError) -> String {
+func code(_ error: RecognitionError) -> String {
     switch error {
     case .malformed: "MalformedRequest"
     case .unknownOperation: "UnknownOperation"

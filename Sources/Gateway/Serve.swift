@@ -42,7 +42,8 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     for socket in [configuration.controlSocket, configuration.agentSocket] {
         try makeSocketFolder(socket, state: configuration.state)
     }
-    let credentials = try makeCredentialSource(configuration)
+    let credentials = try findCredentials(
+        environment: credentialEnvironment(configuration), credentialProcess: configuration.credentialProcess, at: clock.wall)
     var logSetting = LogSetting()
     logSetting.syncsAlways = configuration.demandsSync
     logSetting.reserveByteCount = UInt64(configuration.logReserveBytes)
@@ -201,6 +202,15 @@ private func hostName() -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The environment in which credentials are looked for: `--profile` goes before keys of the environment, as in AWS's own tools.
+private func credentialEnvironment(_ configuration: Configuration) -> [String: String] {
+    var environment = processEnvironment()
+    guard let profile = configuration.profile else { return environment }
+    environment["AWS_PROFILE"] = profile
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] { environment[name] = nil }
+    return environment
 }
 
 /// This process's environment. A name that stands twice keeps its first value.

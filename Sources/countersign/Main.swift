@@ -9,7 +9,7 @@ struct Countersign: ParsableCommand {
         abstract: "Signs AWS calls for agents that hold no keys, after policy and, where it says so, a human allowed them.",
         version: gateVersion,
         subcommands: [
-            Serve.self, Env.self, Wait.self, Inbox.self, Show.self, Approve.self, Deny.self, Grants.self,
+            Serve.self, Env.self, Wait.self, Inbox.self, Show.self, Approve.self, Deny.self, Grants.self, Log.self, Debug.self,
         ])
 }
 

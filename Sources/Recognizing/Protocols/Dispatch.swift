@@ -28,7 +28,7 @@ struct Dispatch {
             return try byBinding(path: hints.path) { _ in true }
         }
         // What stands before the host is the host prefix of the operation, or else an S3 bucket.
-        let prefixed = try keyed ?? (try? byBinding(path: hints.path) { !$0.isS3 }) ?? []
+        let prefixed = keyed ?? (try? byBinding(path: hints.path) { !$0.isS3 }) ?? []
         let fitting = prefixed.filter { $0.operation.hostPrefix.map { mayBe(label, $0) } ?? false }
         if !fitting.isEmpty { return fitting }
         let bucket = String(label.dropLast())

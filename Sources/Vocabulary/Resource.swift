@@ -1,8 +1,8 @@
-/// What an action touches: an ARN, `*` for an action that has no resource types, or either with parts that the request
-/// does not say.
+/// What an action touches: an ARN, `*` for an action that has no resource types, or either with parts that
+/// the request does not say.
 ///
-/// A sequence of known texts and unknown runs: `arn:aws:dynamodb:us-east-1:111122223333:table/` and then something
-/// unknown. Known text is literal: a `*` in it is a star of the name, never a wildcard.
+/// A sequence of known texts and unknown runs: `arn:aws:dynamodb:us-east-1:111122223333:table/` and then
+/// something unknown. Known text is literal: a `*` in it is a star of the name, never a wildcard.
 package struct Resource: Hashable, Sendable, CustomStringConvertible {
     /// One run of the resource.
     package enum Part: Hashable, Sendable {
@@ -10,23 +10,26 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
         case known(String)
         /// Text that the request does not say; any number of characters, none included.
         case unknown
-        /// Text that the request does not say, exactly `count` characters of `A-Z`, `a-z` and `0-9`, at least one: the ending that
-        /// Secrets Manager gives a secret's ARN. A pattern's `??????` covers six of them.
+        /// Text that the request does not say, exactly `count` characters of `A-Z`, `a-z` and `0-9`, at least
+        /// one: the ending that Secrets Manager gives a secret's ARN. A pattern's `??????` covers six of
+        /// them.
         case unknownCharacters(count: Int)
     }
 
     /// The runs in order; neighboring known runs are joined, neighboring ``Part/unknown`` ones folded.
     package let parts: [Part]
 
-    /// The text that the author of a policy means when a pattern names this very resource and ends, literally, as it does: an
-    /// IAM role asked for by name, `role/app`, whose path the request does not say.
+    /// The text that the author of a policy means when a pattern names this very resource and ends,
+    /// literally, as it does: an IAM role asked for by name, `role/app`, whose path the request does not say.
     ///
-    /// `Allow` and `AllowWithApproval` also match a resource with unknown runs if their pattern matches this text **and** the
-    /// pattern ends with the literal text of the last part. IAM names are unique in an account whatever their path, so such a
-    /// pattern names that one entity. `Deny` and `RequireApproval` go by ``parts`` alone, which this text completes.
+    /// `Allow` and `AllowWithApproval` also match a resource with unknown runs if their pattern matches this
+    /// text **and** the pattern ends with the literal text of the last part. IAM names are unique in an
+    /// account whatever their path, so such a pattern names that one entity. `Deny` and `RequireApproval` go
+    /// by ``parts`` alone, which this text completes.
     package let presumed: String?
 
-    /// The resource made of `parts`; neighboring known runs are joined, neighboring unknown ones folded, empty ones dropped.
+    /// The resource made of `parts`; neighboring known runs are joined, neighboring unknown ones folded,
+    /// empty ones dropped.
     package init(_ parts: [Part], presumed: String? = nil) {
         self.presumed = presumed
         var joined: [Part] = []

@@ -52,7 +52,8 @@ if !coreOnly {
         room(
             "Gateway",
             [
-                "Vocabulary", "Hashing", "SigV4", "Accepting", "Identifying", "Recognizing", "Deciding", "Approving",
+                "Vocabulary", "Hashing", "SigV4", "Accepting", "Identifying", "Recognizing", "Deciding",
+                "Approving",
                 "Recording", "Signing", "Forwarding",
             ]),
         .executableTarget(
@@ -65,7 +66,10 @@ if !coreOnly {
             ["Accepting", "Vocabulary", .product(name: "NIOEmbedded", package: "swift-nio")] + nio),
         tests(
             "ForwardingTests",
-            ["Forwarding", "Signing", "SigV4", "Recording", "Deciding", "Recognizing", "Hashing", "Vocabulary"]),
+            [
+                "Forwarding", "Signing", "SigV4", "Recording", "Deciding", "Recognizing", "Hashing",
+                "Vocabulary",
+            ]),
         tests("GatewayTests", ["Gateway", "Recognizing", "Deciding", "Vocabulary"]),
     ]
 }

@@ -4,6 +4,7 @@ import Vocabulary
 
 /// A call that waits, or waited, for humans.
 package struct Approval: Hashable, Sendable {
+    /// Where an approval stands: `pending` until it ends in one of the others, for good.
     package enum State: String, Hashable, Sendable {
         case pending
         case approved
@@ -41,16 +42,19 @@ package struct Approval: Hashable, Sendable {
         package let digest: Digest
         package let wireDigest: Digest
 
+        /// What `call` asks for; `parameters` are its own, redacted.
         package init(_ call: Call, parameters: JSON) {
             let meaning = call.meaning
             self.init(
                 service: meaning.service, operation: meaning.operation, account: meaning.account,
-                region: meaning.region, pairs: meaning.pairs, parameters: parameters, itemCount: meaning.itemCount,
+                region: meaning.region, pairs: meaning.pairs, parameters: parameters,
+                itemCount: meaning.itemCount,
                 digest: meaning.digest, wireDigest: call.sealed.wireDigest)
         }
 
         init(
-            service: String, operation: String, account: String, region: String, pairs: [Pair], parameters: JSON,
+            service: String, operation: String, account: String, region: String, pairs: [Pair],
+            parameters: JSON,
             itemCount: Int, digest: Digest, wireDigest: Digest
         ) {
             self.service = service
@@ -80,8 +84,10 @@ package struct Approval: Hashable, Sendable {
     /// When it stopped being pending.
     package internal(set) var ended: Instant?
 
+    /// A pending approval from `created` on, for as long as the terms of `question` say.
     package init(
-        id: ApprovalID, created: Instant, requester: Requester, asked: Asked, question: Question, policy: Digest
+        id: ApprovalID, created: Instant, requester: Requester, asked: Asked, question: Question,
+        policy: Digest
     ) {
         self.id = id
         self.state = .pending
@@ -102,6 +108,7 @@ package struct Approval: Hashable, Sendable {
 
 /// One approver's answer.
 package struct Review: Hashable, Sendable {
+    /// What an approver says; any `deny` is final.
     package enum Verdict: String, Hashable, Sendable {
         case approve
         case deny
@@ -116,7 +123,8 @@ package struct Review: Hashable, Sendable {
     package let seen: Duration
     package let at: Instant
     package let uid: UInt32
-    /// Whether the approver's uid is the agent's own, or the agent's is not known: the operator allowed it, and the record says so.
+    /// Whether the approver's uid is the agent's own, or the agent's is not known: the operator allowed it,
+    /// and the record says so.
     package let isSameUID: Bool
 
     package init(

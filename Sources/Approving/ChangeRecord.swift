@@ -59,9 +59,12 @@ extension Approval {
     package var record: [JSON.Member] {
         [
             .init("approval", .string(id.text)), .init("created", .string(created.precise)),
-            .init("expires", .string(expires.precise)), .init("requester", requester.json), .init("what", asked.json),
-            .init("pairs", .array(question.pairs.map(\.json))), .init("statements", .strings(question.statements.map(\.description))),
-            .init("terms", question.terms.json), .init("fingerprint", .string(question.fingerprint.description)),
+            .init("expires", .string(expires.precise)), .init("requester", requester.json),
+            .init("what", asked.json),
+            .init("pairs", .array(question.pairs.map(\.json))),
+            .init("statements", .strings(question.statements.map(\.description))),
+            .init("terms", question.terms.json),
+            .init("fingerprint", .string(question.fingerprint.description)),
             .init("policy", .string(policy.description)),
         ]
     }
@@ -75,7 +78,8 @@ extension Approval {
         let what = try record.object("what")
         let question = Question(
             pairs: try record.pairs("pairs"), statements: try record.statements("statements"),
-            terms: try ApprovalTerms(try record.object("terms")), fingerprint: try record.digest("fingerprint"))
+            terms: try ApprovalTerms(try record.object("terms")),
+            fingerprint: try record.digest("fingerprint"))
         self.init(
             id: try record.approvalID("approval"), created: try record.instant("created"),
             requester: Requester(
@@ -83,7 +87,8 @@ extension Approval {
                 peer: try requester.text("peer")),
             asked: Asked(
                 service: try what.text("service"), operation: try what.text("operation"),
-                account: try what.text("account"), region: try what.text("region"), pairs: try what.pairs("pairs"),
+                account: try what.text("account"), region: try what.text("region"),
+                pairs: try what.pairs("pairs"),
                 parameters: what.json["parameters"] ?? .null, itemCount: try what.count("items"),
                 digest: try what.digest("digest"), wireDigest: try what.digest("wire")),
             question: question, policy: try record.digest("policy"))
@@ -115,7 +120,9 @@ extension Approval.Asked {
 
 extension ClaimedText {
     /// The agent's text and where it came from.
-    package var json: JSON { .object([.init("text", .string(text)), .init("source", .string(source.rawValue))]) }
+    package var json: JSON {
+        .object([.init("text", .string(text)), .init("source", .string(source.rawValue))])
+    }
 }
 
 extension Pair {
@@ -123,7 +130,8 @@ extension Pair {
     package var json: JSON {
         .object([
             .init("action", .string(action.description)), .init("resource", .string(resource.description)),
-            .init("level", .string(level.description)), .init("sensitivity", .string(sensitivity.description)),
+            .init("level", .string(level.description)),
+            .init("sensitivity", .string(sensitivity.description)),
         ])
     }
 }
@@ -142,8 +150,12 @@ extension Review {
     }
 
     fileprivate init(_ record: Record) throws(ChangeRecordError) {
-        guard let verdict = Verdict(rawValue: try record.text("verdict")) else { throw ChangeRecordError(member: "verdict") }
-        guard let uid = UInt32(exactly: try record.integer("uid")) else { throw ChangeRecordError(member: "uid") }
+        guard let verdict = Verdict(rawValue: try record.text("verdict")) else {
+            throw ChangeRecordError(member: "verdict")
+        }
+        guard let uid = UInt32(exactly: try record.integer("uid")) else {
+            throw ChangeRecordError(member: "uid")
+        }
         self.init(
             approver: try record.approver("by"), verdict: verdict, reason: record.json["reason"]?.string,
             shown: try record.digest("shown"), seen: .milliseconds(try record.integer("seen_ms")),
@@ -160,7 +172,8 @@ extension Grant {
             .init("scope", .string("exact")), .init("digest", .string(digest.description)),
             .init("statements", .strings(statements.map(\.description))),
             .init("fingerprint", .string(fingerprint.description)), .init("start", .string(start.precise)),
-            .init("end", .string(end.precise)), .init("first_use_by", firstUseBy.map { .string($0.precise) } ?? .null),
+            .init("end", .string(end.precise)),
+            .init("first_use_by", firstUseBy.map { .string($0.precise) } ?? .null),
             .init("max_uses", .integer(maxUses)), .init("decided_by", .strings(decidedBy.map(\.text))),
         ]
     }
@@ -168,11 +181,14 @@ extension Grant {
     fileprivate init(_ record: Record) throws(ChangeRecordError) {
         var decidedBy: [ApproverName] = []
         for name in try record.texts("decided_by") {
-            guard let approver = try? ApproverName(parsing: name) else { throw ChangeRecordError(member: "decided_by") }
+            guard let approver = try? ApproverName(parsing: name) else {
+                throw ChangeRecordError(member: "decided_by")
+            }
             decidedBy.append(approver)
         }
         self.init(
-            id: try record.grantID("grant"), approval: try record.approvalID("approval"), agent: try record.agent("agent"),
+            id: try record.grantID("grant"), approval: try record.approvalID("approval"),
+            agent: try record.agent("agent"),
             session: try record.session("session"), digest: try record.digest("digest"),
             statements: try record.statements("statements"), fingerprint: try record.digest("fingerprint"),
             start: try record.instant("start"), end: try record.instant("end"),
@@ -202,7 +218,9 @@ extension ApprovalTerms {
     }
 
     fileprivate init(_ record: Record) throws(ChangeRecordError) {
-        guard let scope = Scope(rawValue: try record.text("scope")), let quorums = record.json["quorums"]?.array else {
+        guard let scope = Scope(rawValue: try record.text("scope")),
+            let quorums = record.json["quorums"]?.array
+        else {
             throw ChangeRecordError(member: "terms")
         }
         var parsed: [Quorum] = []

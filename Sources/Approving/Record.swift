@@ -22,7 +22,9 @@ struct Record {
     }
 
     func count(_ name: String) throws(ChangeRecordError) -> Int {
-        guard let value = Int(exactly: try integer(name)), value >= 0 else { throw ChangeRecordError(member: name) }
+        guard let value = Int(exactly: try integer(name)), value >= 0 else {
+            throw ChangeRecordError(member: name)
+        }
         return value
     }
 
@@ -77,7 +79,8 @@ struct Record {
         var ids: [StatementID] = []
         for text in try texts(name) {
             guard let slash = text.lastIndex(of: "/") else { throw ChangeRecordError(member: name) }
-            ids.append(StatementID(document: String(text[..<slash]), sid: String(text[text.index(after: slash)...])))
+            ids.append(
+                StatementID(document: String(text[..<slash]), sid: String(text[text.index(after: slash)...])))
         }
         return ids
     }
@@ -90,18 +93,22 @@ struct Record {
             let action = try record.text("action").split(separator: ":", maxSplits: 1)
             let level = try record.text("level")
             let sensitivity = try record.text("sensitivity")
-            guard action.count == 2, let level = AccessLevel.allCases.first(where: { $0.description == level }),
+            guard action.count == 2,
+                let level = AccessLevel.allCases.first(where: { $0.description == level }),
                 let sensitivity = Sensitivity.allCases.last(where: { $0.description == sensitivity })
             else { throw ChangeRecordError(member: name) }
             pairs.append(
                 Pair(
                     action: Action(prefix: String(action[0]), name: String(action[1])),
-                    resource: Resource(shown: try record.text("resource")), level: level, sensitivity: sensitivity))
+                    resource: Resource(shown: try record.text("resource")), level: level,
+                    sensitivity: sensitivity))
         }
         return pairs
     }
 
-    private func named<Name>(_ name: String, _ parse: (String) throws(NameError) -> Name) throws(ChangeRecordError) -> Name {
+    private func named<Name>(_ name: String, _ parse: (String) throws(NameError) -> Name)
+        throws(ChangeRecordError) -> Name
+    {
         do { return try parse(try text(name)) } catch { throw ChangeRecordError(member: name) }
     }
 }

@@ -29,8 +29,8 @@ package enum ReviewError: Error, Sendable, Hashable {
 
 /// Every approval that waits, or waited: the fold of its changes.
 ///
-/// A value: commands look at it and give what should become an entry; only ``apply(_:)`` changes it, once the entry is synced, and
-/// the same way again when the log is folded at start.
+/// A value: commands look at it and give what should become an entry; only ``apply(_:)`` changes it, once the
+/// entry is synced, and the same way again when the log is folded at start.
 package struct WaitingRoom: Hashable, Sendable {
     /// Pending approvals of one agent.
     package static let pendingMax = 64
@@ -50,11 +50,14 @@ package struct WaitingRoom: Hashable, Sendable {
 
     package init() {}
 
+    /// The approval `id`; nil when the room does not know it (any more).
     package subscript(id: ApprovalID) -> Approval? { approvals[id] }
 
     /// Those that wait for an answer, oldest first.
     package var waiting: [Approval] {
-        pending.values.joined().compactMap { approvals[$0] }.sorted { ($0.created, $0.id.text) < ($1.created, $1.id.text) }
+        pending.values.joined().compactMap { approvals[$0] }.sorted {
+            ($0.created, $0.id.text) < ($1.created, $1.id.text)
+        }
     }
 
     // MARK: Asking
@@ -72,9 +75,12 @@ package struct WaitingRoom: Hashable, Sendable {
     /// Whether the same call, by meaning and under the same statements, waits or was denied in this session.
     ///
     /// - Throws: ``AskError`` when it would be new and cannot wait.
-    package func ask(_ question: Question, meaning: Meaning, caller: Caller, at now: Instant) throws(AskError) -> Answer {
+    package func ask(_ question: Question, meaning: Meaning, caller: Caller, at now: Instant) throws(AskError)
+        -> Answer
+    {
         let key = CallKey(agent: caller.agent, session: caller.session, digest: meaning.digest)
-        if let id = latest[key], let approval = approvals[id], approval.question.fingerprint == question.fingerprint,
+        if let id = latest[key], let approval = approvals[id],
+            approval.question.fingerprint == question.fingerprint,
             now < approval.expires
         {
             switch approval.state {
@@ -92,7 +98,8 @@ package struct WaitingRoom: Hashable, Sendable {
 
     // MARK: Reviewing
 
-    /// Whether `review` may be recorded: its approver may answer, has not yet, and meets the statement's terms.
+    /// Whether `review` may be recorded: its approver may answer, has not yet, and meets the statement's
+    /// terms.
     ///
     /// `allowsSameUID` is the operator's `--allow-same-uid`; `approvers` says who may answer what.
     ///
@@ -113,24 +120,31 @@ package struct WaitingRoom: Hashable, Sendable {
         }
         if review.isSameUID, !allowsSameUID { throw .sameUID(review.uid) }
         if terms.needsReviewReason, review.reason?.isEmpty ?? true { throw .reasonMissing }
-        if terms.confirmsTyped, review.verdict == .approve, typed?.asciiLowercased != approval.confirmation.asciiLowercased {
+        if terms.confirmsTyped, review.verdict == .approve,
+            typed?.asciiLowercased != approval.confirmation.asciiLowercased
+        {
             throw .notConfirmed(expected: approval.confirmation)
         }
     }
 
     /// The grant that `id` has earned: every quorum met, no denial, still pending. Lifetimes start at `now`.
-    package func earnedGrant(_ id: ApprovalID, grantID: GrantID, approvers: ApproverBook, at now: Instant) -> Grant? {
-        guard let approval = approvals[id], approval.state == .pending, approval.grant == nil, now < approval.expires
+    package func earnedGrant(_ id: ApprovalID, grantID: GrantID, approvers: ApproverBook, at now: Instant)
+        -> Grant?
+    {
+        guard let approval = approvals[id], approval.state == .pending, approval.grant == nil,
+            now < approval.expires
         else { return nil }
         let agreed = approval.reviews.filter { $0.verdict == .approve }.map(\.approver)
         let terms = approval.question.terms
         guard approvers.fulfils(terms.quorums, by: agreed) else { return nil }
         let caller = approval.requester.caller
         return Grant(
-            id: grantID, approval: id, agent: caller.agent, session: caller.session, digest: approval.asked.digest,
+            id: grantID, approval: id, agent: caller.agent, session: caller.session,
+            digest: approval.asked.digest,
             statements: approval.question.statements, fingerprint: approval.question.fingerprint, start: now,
             end: now.advanced(by: terms.grantTTL),
-            firstUseBy: terms.firstUseWithin.map { now.advanced(by: $0) }, maxUses: terms.maxUses, decidedBy: agreed)
+            firstUseBy: terms.firstUseWithin.map { now.advanced(by: $0) }, maxUses: terms.maxUses,
+            decidedBy: agreed)
     }
 
     // MARK: Expiring
@@ -145,8 +159,8 @@ package struct WaitingRoom: Hashable, Sendable {
 
     // MARK: Folding
 
-    /// Takes `change` in. Changes that no longer apply (a grant for an approval denied meanwhile) do nothing; the result says
-    /// whether it took effect.
+    /// Takes `change` in. Changes that no longer apply (a grant for an approval denied meanwhile) do nothing;
+    /// the result says whether it took effect.
     @discardableResult
     package mutating func apply(_ change: ApprovalChange) -> Bool {
         switch change {
@@ -157,7 +171,8 @@ package struct WaitingRoom: Hashable, Sendable {
             latest[key(of: approval)] = approval.id
             return true
         case .reviewed(let id, let review):
-            guard approvals[id]?.state == .pending, !(approvals[id]?.reviews.contains { $0.approver == review.approver } ?? true)
+            guard approvals[id]?.state == .pending,
+                !(approvals[id]?.reviews.contains { $0.approver == review.approver } ?? true)
             else { return false }
             approvals[id]?.reviews.append(review)
             if review.verdict == .deny { end(id, as: .denied, at: review.at) }

@@ -5,16 +5,22 @@ package struct FlatDocumentError: Error, Sendable, Hashable, CustomStringConvert
     package let description: String
 }
 
-/// The settings in the document `bytes`, named `name` in errors: one map of keys, each with one text or a list of texts.
+/// The settings in the document `bytes`, named `name` in errors: one map of keys, each with one text or a
+/// list of texts.
 ///
-/// Held to the same strict YAML as the policies, since it is read by the same reader: every scalar a string, no key twice.
+/// Held to the same strict YAML as the policies, since it is read by the same reader: every scalar a string,
+/// no key twice.
 ///
 /// - Throws: ``FlatDocumentError``.
-package func flatSettings(named name: String, _ bytes: [UInt8]) throws(FlatDocumentError) -> [String: [String]] {
+package func flatSettings(named name: String, _ bytes: [UInt8]) throws(FlatDocumentError) -> [String:
+    [String]]
+{
     let root: Node
     do { root = try readDocument(named: name, bytes) } catch { throw fault(name, error.place, error.message) }
     if case .text("", _) = root.content { return [:] }
-    guard case .map(let entries) = root.content else { throw fault(name, root.place, "a map of settings must stand here") }
+    guard case .map(let entries) = root.content else {
+        throw fault(name, root.place, "a map of settings must stand here")
+    }
     var settings: [String: [String]] = [:]
     for entry in entries {
         switch entry.value.content {

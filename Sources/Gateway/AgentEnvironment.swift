@@ -2,29 +2,39 @@ import Vocabulary
 
 /// The environment that points an agent's AWS clients at the gate (`notes/clients.md`, section 8).
 ///
-/// `listeners` is what the agents' socket says. Without `agent` there must be exactly one listener. With a task or reason, or where a
-/// region is known, the documented dummy key carries them; it opens nothing.
+/// `listeners` is what the agents' socket says. Without `agent` there must be exactly one listener. With a
+/// task or reason, or where a region is known, the documented dummy key carries them; it opens nothing.
 ///
-/// - Throws: ``ConfigurationError`` when the agent has no TCP listener, or none is named and there are several.
+/// - Throws: ``ConfigurationError`` when the agent has no TCP listener, or none is named and there are
+///   several.
 package func agentEnvironment(
     listeners: JSON, agent: String?, task: String?, reason: String?
 ) throws(ConfigurationError) -> (set: [(name: String, value: String)], unset: [String]) {
     let known = listeners["listeners"]?.array ?? []
     let names = known.compactMap { $0["agent"]?.string }
     let chosen = agent ?? (names.count == 1 ? names[0] : nil)
-    guard let chosen else { throw ConfigurationError("--agent is needed: the gate has listeners for \(list(names, last: "and"))") }
-    guard let listener = known.first(where: { $0["agent"]?.string == chosen }), let address = listener["address"]?.string,
+    guard let chosen else {
+        throw ConfigurationError("--agent is needed: the gate has listeners for \(list(names, last: "and"))")
+    }
+    guard let listener = known.first(where: { $0["agent"]?.string == chosen }),
+        let address = listener["address"]?.string,
         !address.hasPrefix("unix:")
     else {
-        throw ConfigurationError("the gate has no TCP listener for agent `\(shown(chosen))`; it has them for \(list(names, last: "and"))")
+        throw ConfigurationError(
+            "the gate has no TCP listener for agent `\(shown(chosen))`; it has them for "
+                + "\(list(names, last: "and"))"
+        )
     }
     var set = [
         ("AWS_ENDPOINT_URL", "http://\(address)"), ("AWS_ACCESS_KEY_ID", "unsigned"),
         ("AWS_SECRET_ACCESS_KEY", "unsigned"), ("AWS_EC2_METADATA_DISABLED", "true"),
         ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"), ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"),
     ]
-    if let region = listener["region"]?.string { set += [("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)] }
-    let claims = [task.map { "task=\(percentEncoded($0))" }, reason.map { "reason=\(percentEncoded($0))" }].compactMap { $0 }
+    if let region = listener["region"]?.string {
+        set += [("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)]
+    }
+    let claims = [task.map { "task=\(percentEncoded($0))" }, reason.map { "reason=\(percentEncoded($0))" }]
+        .compactMap { $0 }
     if !claims.isEmpty { set.append(("AWS_SESSION_TOKEN", claims.joined(separator: ";"))) }
     return (set, ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] + (claims.isEmpty ? ["AWS_SESSION_TOKEN"] : []))
 }

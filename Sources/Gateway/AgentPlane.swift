@@ -2,8 +2,8 @@ import Accepting
 import Approving
 import Vocabulary
 
-/// The agents' side: routes of the agents' socket (docs/control.md). It knows only the state of one's own approvals, waits, withdraws, and
-/// says where one's listener is. Nothing here decides. Runs on the loop.
+/// The agents' side: routes of the agents' socket (docs/control.md). It knows only the state of one's own
+/// approvals, waits, withdraws, and says where one's listener is. Nothing here decides. Runs on the loop.
 extension Gateway {
     /// The longest that `wait` waits, so that no client's own time-out ends it.
     static let agentWaitMax = Duration.seconds(100)
@@ -32,9 +32,11 @@ extension Gateway {
         return .object([.init("listeners", .array(items))])
     }
 
-    /// The approval `text`, if the process that asks runs under the uid that made the call. Another's looks like none.
+    /// The approval `text`, if the process that asks runs under the uid that made the call. Another's looks
+    /// like none.
     private func own(_ text: String, uid: UInt32) -> Approval? {
-        guard let id = try? ApprovalID(parsing: text), let approval = desk.room[id], approval.requester.uid == uid
+        guard let id = try? ApprovalID(parsing: text), let approval = desk.room[id],
+            approval.requester.uid == uid
         else { return nil }
         return approval
     }
@@ -50,7 +52,9 @@ extension Gateway {
         ])
     }
 
-    private func wait(_ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void) {
+    private func wait(
+        _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
         guard let approval = own(text, uid: request.uid) else { return reply(.notFound) }
         let seconds = request.query["seconds"].flatMap { Int($0) } ?? 100
         let patience = min(Self.agentWaitMax, .seconds(max(0, seconds)))
@@ -61,20 +65,25 @@ extension Gateway {
             once.fire(desk.room[id].map { .ok(stateOf($0)) } ?? .notFound)
         }
         guard watchers[id, default: []].count < WaitingRoom.pendingMax else {
-            return reply(.error(403, "TooManyWaits", "\(WaitingRoom.pendingMax) waits for \(id) are open already"))
+            return reply(
+                .error(403, "TooManyWaits", "\(WaitingRoom.pendingMax) waits for \(id) are open already"))
         }
         watchers[id, default: []].append(answer)
         loop.schedule(after: patience) { answer() }
     }
 
-    private func withdraw(_ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void) {
+    private func withdraw(
+        _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
         guard let approval = own(text, uid: request.uid) else { return reply(.notFound) }
         guard approval.state == .pending else {
             return reply(.error(409, "AlreadyEnded", "\(approval.id) is \(approval.state.rawValue) already"))
         }
         let id = approval.id
         record(.ended(id, .withdrawn, at: clock.now)) { [self] durable in
-            guard durable else { return reply(.error(503, "LogUnwritable", "the log cannot be written; nothing was withdrawn")) }
+            guard durable else {
+                return reply(.error(503, "LogUnwritable", "the log cannot be written; nothing was withdrawn"))
+            }
             wake(id)
             reply(desk.room[id].map { .ok(stateOf($0)) } ?? .notFound)
         }

@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// The card of an approval as a terminal shows it: the facts first, the agent's own words after them and marked, every text escaped.
+/// The card of an approval as a terminal shows it: the facts first, the agent's own words after them and
+/// marked, every text escaped.
 ///
 /// `card` is what the control socket's `GET /v1/approvals/ID` answers (docs/control.md).
 package func cardText(_ card: JSON) -> String {
@@ -9,25 +10,37 @@ package func cardText(_ card: JSON) -> String {
     let uid = requester["uid"]?.integer.map { "uid \($0)" } ?? "uid not known"
     var lines = [
         "Approval \(word(card["approval"]))  \(word(card["state"]))" + (openFor(card)),
-        row("who", "\(word(requester["agent"])) (identity by \(word(requester["strength"])); session "
-            + "\(word(requester["session"])); \(uid); from \(word(requester["peer"])))"),
-        row("what", "\(word(what["service"])) \(word(what["operation"])) in \(word(what["region"])), account "
-            + "\(word(what["account"]))" + (items(what))),
+        row(
+            "who",
+            "\(word(requester["agent"])) (identity by \(word(requester["strength"])); session "
+                + "\(word(requester["session"])); \(uid); from \(word(requester["peer"])))"),
+        row(
+            "what",
+            "\(word(what["service"])) \(word(what["operation"])) in \(word(what["region"])), account "
+                + "\(word(what["account"]))" + (items(what))),
     ]
     let pairs = card["pairs"]?.array ?? []
     for pair in pairs.prefix(20) {
-        lines.append(row("", "\(word(pair["action"]))  [\(word(pair["level"])), \(word(pair["sensitivity"]))]  "
-            + named(pair["resource"]?.string)))
+        lines.append(
+            row(
+                "",
+                "\(word(pair["action"]))  [\(word(pair["level"])), \(word(pair["sensitivity"]))]  "
+                    + named(pair["resource"]?.string)))
     }
-    if pairs.count > 20 { lines.append(row("", "… and \(pairs.count - 20) more; `show --json` lists all \(pairs.count)")) }
+    if pairs.count > 20 {
+        lines.append(row("", "… and \(pairs.count - 20) more; `show --json` lists all \(pairs.count)"))
+    }
     lines.append(row("with", bounded(shown(what["parameters"]?.text ?? "{}"))))
     for (name, title) in [("task", "task"), ("reason", "reason")] {
         guard let claim = requester[name], let text = claim["text"]?.string else {
             lines.append(row(name == "task" ? "why" : "", "no \(title) given"))
             continue
         }
-        lines.append(row(name == "task" ? "why" : "", "the agent's own words, \(title) (by \(word(claim["source"]))): "
-            + "\"\(shown(text))\""))
+        lines.append(
+            row(
+                name == "task" ? "why" : "",
+                "the agent's own words, \(title) (by \(word(claim["source"]))): "
+                    + "\"\(shown(text))\""))
     }
     lines.append(row("asked", "by \(words(card["statements"])), decided by \(quorums(card["terms"]))"))
     lines.append(row("allows", allows(card["terms"] ?? .null)))
@@ -35,7 +48,11 @@ package func cardText(_ card: JSON) -> String {
     for review in card["reviews"]?.array ?? [] {
         let reason = review["reason"]?.string.map { ": \"\(shown($0))\"" } ?? ""
         let same = review["same_uid"]?.bool == true ? " (from the agent's own uid or an unknown one)" : ""
-        lines.append(row("review", "\(word(review["verdict"])) by \(word(review["by"])) at \(word(review["at"]))\(same)\(reason)"))
+        lines.append(
+            row(
+                "review",
+                "\(word(review["verdict"])) by \(word(review["by"])) at \(word(review["at"]))\(same)\(reason)"
+            ))
     }
     return lines.joined(separator: "\n")
 }
@@ -46,7 +63,9 @@ private func row(_ title: String, _ text: String) -> String {
 
 private func word(_ json: JSON?) -> String { shown(json?.string ?? "?") }
 
-private func words(_ json: JSON?) -> String { (json?.array ?? []).compactMap(\.string).map(shown).joined(separator: ", ") }
+private func words(_ json: JSON?) -> String {
+    (json?.array ?? []).compactMap(\.string).map(shown).joined(separator: ", ")
+}
 
 private func named(_ resource: String?) -> String {
     guard let resource else { return "?" }
@@ -54,7 +73,8 @@ private func named(_ resource: String?) -> String {
 }
 
 private func bounded(_ text: String) -> String {
-    text.count <= 2_000 ? text : "\(text.prefix(2_000))… (\(text.utf8.count) bytes in all; `show --json` has the rest)"
+    text.count <= 2_000
+        ? text : "\(text.prefix(2_000))… (\(text.utf8.count) bytes in all; `show --json` has the rest)"
 }
 
 private func items(_ what: JSON) -> String {

@@ -6,13 +6,14 @@ package struct Clock: Sendable {
     private let startWall: Instant
     private let startSteady: Int64
 
+    /// The clocks as of now: later steps of the wall clock change nothing.
     package init() {
         startWall = Instant(nanosecondsSinceEpoch: nanoseconds(CLOCK_REALTIME))
         startSteady = nanoseconds(CLOCK_BOOTTIME)
     }
 
-    /// The time by which lifetimes run: the wall clock at start plus what a clock that nobody can set has counted since, so that a
-    /// step of the wall clock ends or prolongs nothing.
+    /// The time by which lifetimes run: the wall clock at start plus what a clock that nobody can set has
+    /// counted since, so that a step of the wall clock ends or prolongs nothing.
     package var now: Instant {
         startWall.advanced(by: .nanoseconds(nanoseconds(CLOCK_BOOTTIME) - startSteady))
     }

@@ -7,8 +7,8 @@ package struct ConfigurationError: Error, Sendable, Hashable, CustomStringConver
     package init(_ description: String) { self.description = description }
 }
 
-/// Everything `serve` is told: flags over environment (`COUNTERSIGN_…`) over `config.yaml` over defaults. The keys of `config.yaml` are
-/// the long flag names.
+/// Everything `serve` is told: flags over environment (`COUNTERSIGN_…`) over `config.yaml` over defaults. The
+/// keys of `config.yaml` are the long flag names.
 package struct Configuration: Sendable, Hashable {
     /// Where a listener binds.
     package enum Address: Sendable, Hashable, CustomStringConvertible {
@@ -33,7 +33,8 @@ package struct Configuration: Sendable, Hashable {
     /// The settings by their long flag names; a list only for `listen`.
     package static let keys = [
         "account", "agent", "agent-socket", "allow-same-uid", "ca-bundle", "control-group", "control-socket",
-        "credential-process", "listen", "log-durability", "log-reserve", "policies", "profile", "region", "state",
+        "credential-process", "listen", "log-durability", "log-reserve", "policies", "profile", "region",
+        "state",
         "upstream",
     ]
 
@@ -56,17 +57,21 @@ package struct Configuration: Sendable, Hashable {
 
     /// The configuration that `flags`, `environment` and `file` make together.
     ///
-    /// - Throws: ``ConfigurationError`` for an unknown key in `file` and for any value that is not what its key takes.
+    /// - Throws: ``ConfigurationError`` for an unknown key in `file` and for any value that is not what its
+    ///   key takes.
     package init(
         flags: [String: [String]], environment: [String: String], file: [String: [String]]
     ) throws(ConfigurationError) {
         let settings = Settings(flags: flags, environment: environment, file: file)
         for key in file.keys.sorted() where !Self.keys.contains(key) {
-            throw ConfigurationError("config.yaml: unknown key `\(shown(key))`; the keys are \(list(Self.keys, atMost: 99))")
+            throw ConfigurationError(
+                "config.yaml: unknown key `\(shown(key))`; the keys are \(list(Self.keys, atMost: 99))")
         }
         let agent = try agentName(settings.text("agent") ?? "local", key: "agent")
         var doors: [Door] = []
-        for text in settings.texts("listen") ?? ["127.0.0.1:8990"] { doors.append(try Door(text, agent: agent)) }
+        for text in settings.texts("listen") ?? ["127.0.0.1:8990"] {
+            doors.append(try Door(text, agent: agent))
+        }
         self.doors = doors
         let home = environment["HOME"] ?? "/"
         policies = settings.text("policies") ?? "/etc/countersign/policies"
@@ -93,7 +98,8 @@ package struct Configuration: Sendable, Hashable {
         switch settings.text("log-durability") ?? "written" {
         case "written": demandsSync = false
         case "synced": demandsSync = true
-        case let other: throw ConfigurationError("log-durability: `\(shown(other))` is neither written nor synced")
+        case let other:
+            throw ConfigurationError("log-durability: `\(shown(other))` is neither written nor synced")
         }
         logReserveBytes = try settings.text("log-reserve").map(byteCount) ?? 64 << 20
     }
@@ -134,7 +140,8 @@ private func agentName(_ text: String, key: String) throws(ConfigurationError) -
 extension Configuration.Door {
     /// `[AGENT=]HOST:PORT` or `[AGENT=]unix:PATH`.
     fileprivate init(_ text: String, agent: AgentName) throws(ConfigurationError) {
-        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init)
         let named = parts.count == 2
         let place = named ? parts[1] : text
         self.agent = named ? try agentName(parts[0], key: "listen") : agent
@@ -145,12 +152,18 @@ extension Configuration.Door {
         guard let colon = place.lastIndex(of: ":"), let port = Int(place[place.index(after: colon)...]),
             (0...65_535).contains(port)
         else {
-            throw ConfigurationError("listen: `\(shown(text))` is not [AGENT=]127.0.0.1:PORT, [AGENT=][::1]:PORT or [AGENT=]unix:/PATH")
+            throw ConfigurationError(
+                "listen: `\(shown(text))` is not [AGENT=]127.0.0.1:PORT, [AGENT=][::1]:PORT or "
+                    + "[AGENT=]unix:/PATH"
+            )
         }
         var host = String(place[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         guard isLoopback(host) else {
-            throw ConfigurationError("listen: `\(shown(host))` is not a loopback address; agents reach the gate from this host only")
+            throw ConfigurationError(
+                "listen: `\(shown(host))` is not a loopback address; agents reach the gate from "
+                    + "this host only"
+            )
         }
         address = .tcp(host: host, port: port)
     }
@@ -166,7 +179,8 @@ private func upstreamSetting(_ text: String) throws(ConfigurationError) -> Recog
     if authority.hasSuffix("/") { authority.removeLast() }
     let allowed = authority.utf8.allSatisfy { $0.isAlphanumeric || "-.:[]".utf8.contains($0) }
     guard allowed, !authority.isEmpty else {
-        throw ConfigurationError("upstream: `\(shown(text))` must be a scheme, a host and perhaps a port, and nothing else")
+        throw ConfigurationError(
+            "upstream: `\(shown(text))` must be a scheme, a host and perhaps a port, and nothing else")
     }
     var host = authority
     if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
@@ -178,7 +192,8 @@ private func upstreamSetting(_ text: String) throws(ConfigurationError) -> Recog
     }
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
     guard secure || isLoopback(host) || host == "localhost" else {
-        throw ConfigurationError("upstream: plain http goes to loopback only; `\(shown(host))` needs https://")
+        throw ConfigurationError(
+            "upstream: plain http goes to loopback only; `\(shown(host))` needs https://")
     }
     return .fixed(authority: authority, usesTLS: secure)
 }

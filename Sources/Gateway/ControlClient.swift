@@ -34,17 +34,25 @@ package struct ControlClient: Sendable {
         try call("POST", path, body.line, patience: .seconds(30))
     }
 
-    private func call(_ method: String, _ path: String, _ body: [UInt8], patience: Duration) throws(ControlError) -> JSON {
+    private func call(_ method: String, _ path: String, _ body: [UInt8], patience: Duration)
+        throws(ControlError) -> JSON
+    {
         let answer: LocalReply
         do {
             answer = try localCall(
-                socket: socket, method: method, path: path, fields: [HeaderField("content-type", "application/json")],
+                socket: socket, method: method, path: path,
+                fields: [HeaderField("content-type", "application/json")],
                 body: body, limit: patience)
         } catch {
-            throw ControlError(status: 0, description: "the gate cannot be reached at \(socket): \(error). Is `countersign serve` running?")
+            throw ControlError(
+                status: 0,
+                description:
+                    "the gate cannot be reached at \(socket): \(error). Is `countersign serve` running?")
         }
         guard let json = try? JSON(parsing: answer.body) else {
-            throw ControlError(status: answer.status, description: "the gate at \(socket) answered something that is not JSON")
+            throw ControlError(
+                status: answer.status,
+                description: "the gate at \(socket) answered something that is not JSON")
         }
         guard answer.status == 200 else {
             let text = json["error"]?["message"]?.string ?? "status \(answer.status)"

@@ -25,7 +25,9 @@ struct ControlReply {
     static func error(_ status: Int, _ code: String, _ message: String) -> ControlReply {
         ControlReply(
             status: status,
-            body: .object([.init("error", .object([.init("code", .string(code)), .init("message", .string(message))]))]))
+            body: .object([
+                .init("error", .object([.init("code", .string(code)), .init("message", .string(message))]))
+            ]))
     }
 
     static let notFound = error(404, "NotFound", "no such route or id")
@@ -65,10 +67,12 @@ extension Gateway {
         let open = approval.state == .pending ? max(.zero, approval.expires.since(now)) : .zero
         return .object(
             approval.record + [
-                .init("state", .string(approval.state.rawValue)), .init("open_s", .integer(open.components.seconds)),
+                .init("state", .string(approval.state.rawValue)),
+                .init("open_s", .integer(open.components.seconds)),
                 .init("grant", approval.grant.map { .string($0.text) } ?? .null),
                 .init(
-                    "confirm", approval.question.terms.confirmsTyped ? .string(approval.confirmation) : .null),
+                    "confirm",
+                    approval.question.terms.confirmsTyped ? .string(approval.confirmation) : .null),
                 .init("reviews", .array(approval.reviews.map { .object($0.record) })),
             ])
     }
@@ -82,7 +86,8 @@ extension Gateway {
             let nonce = Gateway.randomHex()
             forgetOldCards(now: now)
             shownCards[nonce] = ShownCard(
-                approver: approver, approval: id, card: sha256(JSON.object(approval.record).canonical), at: now)
+                approver: approver, approval: id, card: sha256(JSON.object(approval.record).canonical),
+                at: now)
             members.append(.init("nonce", .string(nonce)))
             members.append(.init("approver", .string(approver.text)))
         }
@@ -97,21 +102,35 @@ extension Gateway {
         }
     }
 
-    private func review(_ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void) {
-        guard let id = try? ApprovalID(parsing: text), let approval = desk.room[id] else { return reply(.notFound) }
+    private func review(
+        _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
+        guard let id = try? ApprovalID(parsing: text), let approval = desk.room[id] else {
+            return reply(.notFound)
+        }
         guard let approver = desk.policy.approvers.approver(forUID: request.uid) else {
-            return reply(.error(403, "NotAnApprover", "uid \(request.uid) is no approver: approvers.yaml names none with it"))
+            return reply(
+                .error(
+                    403, "NotAnApprover",
+                    "uid \(request.uid) is no approver: approvers.yaml names none with it"))
         }
         guard let verdict = request.body["verdict"]?.string.flatMap(Review.Verdict.init(rawValue:)) else {
             return reply(.error(400, "BadRequest", "`verdict` must be approve or deny"))
         }
         let now = clock.now
-        guard let nonce = request.body["nonce"]?.string, let shown = shownCards[nonce], shown.approver == approver,
+        guard let nonce = request.body["nonce"]?.string, let shown = shownCards[nonce],
+            shown.approver == approver,
             shown.approval == id
-        else { return reply(.error(409, "ShowFirst", "the review quotes no card that was shown to \(approver); show \(id) first")) }
+        else {
+            return reply(
+                .error(
+                    409, "ShowFirst",
+                    "the review quotes no card that was shown to \(approver); show \(id) first"))
+        }
         let requester = approval.requester.uid
         let review = Review(
-            approver: approver, verdict: verdict, reason: request.body["reason"]?.string.map { String($0.prefix(500)) },
+            approver: approver, verdict: verdict,
+            reason: request.body["reason"]?.string.map { String($0.prefix(500)) },
             shown: shown.card, seen: now.since(shown.at), at: now, uid: request.uid,
             isSameUID: requester == nil || requester == request.uid)
         do {
@@ -121,7 +140,10 @@ extension Gateway {
         } catch { return reply(.error(error.status, error.code, error.text)) }
         shownCards[nonce] = nil
         record(.reviewed(id, review)) { [self] in
-            guard $0 else { return reply(.error(503, "LogUnwritable", "the log cannot be written, so nothing was decided")) }
+            guard $0 else {
+                return reply(
+                    .error(503, "LogUnwritable", "the log cannot be written, so nothing was decided"))
+            }
             settle(id) { [self] in
                 guard let settled = desk.room[id] else { return reply(.notFound) }
                 reply(.ok(card(settled, now: clock.now)))
@@ -129,19 +151,29 @@ extension Gateway {
         }
     }
 
-    private func revoke(_ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void) {
-        guard let id = try? GrantID(parsing: text), let grant = desk.grants[id] else { return reply(.notFound) }
+    private func revoke(
+        _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
+        guard let id = try? GrantID(parsing: text), let grant = desk.grants[id] else {
+            return reply(.notFound)
+        }
         guard let approver = desk.policy.approvers.approver(forUID: request.uid) else {
-            return reply(.error(403, "NotAnApprover", "uid \(request.uid) is no approver: approvers.yaml names none with it"))
+            return reply(
+                .error(
+                    403, "NotAnApprover",
+                    "uid \(request.uid) is no approver: approvers.yaml names none with it"))
         }
         // Revoked at once, whatever the log does: taking power away never waits.
         do { try desk.grants.revoke(id) } catch { return reply(.notFound) }
         let why = request.body["reason"]?.string.map { String($0.prefix(500)) }
-        record(.grantRevoked(at: clock.now, grant: id, approval: grant.approval, by: approver, why: why)) { durable in
+        record(.grantRevoked(at: clock.now, grant: id, approval: grant.approval, by: approver, why: why)) {
+            durable in
             reply(
                 durable
                     ? .ok(.object([.init("grant", .string(id.text)), .init("state", "revoked")]))
-                    : .error(503, "LogUnwritable", "revoked, but the log cannot be written: a restart would bring the grant back"))
+                    : .error(
+                        503, "LogUnwritable",
+                        "revoked, but the log cannot be written: a restart would bring the grant back"))
         }
     }
 
@@ -154,7 +186,8 @@ extension Gateway {
                     desk.grants.states(at: now).map { grant, state, usesLeft in
                         .object(
                             grant.record + [
-                                .init("uses", .integer(grant.maxUses - usesLeft)), .init("state", .string(state.rawValue)),
+                                .init("uses", .integer(grant.maxUses - usesLeft)),
+                                .init("state", .string(state.rawValue)),
                             ])
                     }))
         ])
@@ -162,7 +195,9 @@ extension Gateway {
 
     static func randomHex() -> String {
         let words = [Clock.randomBits(), Clock.randomBits()]
-        return String(decoding: words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }.lowercaseHex, as: UTF8.self)
+        return String(
+            decoding: words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+                .lowercaseHex, as: UTF8.self)
     }
 }
 
@@ -195,7 +230,8 @@ extension ReviewError {
         case .notAnApprover(let name): "no statement that asked names \(name) or a group of theirs"
         case .alreadyReviewed(let name): "\(name) has answered already; one person counts once"
         case .sameUID(let uid):
-            "the call came from uid \(uid) as well, or its uid is not known, so the agent itself could be answering: review from "
+            "the call came from uid \(uid) as well, or its uid is not known, so the agent itself "
+                + "could be answering: review from "
                 + "another uid, or start serve with --allow-same-uid (for a laptop)"
         case .notConfirmed(let expected): "this approval is confirmed by typing `\(expected)`"
         case .reasonMissing: "the statement demands a reason from the approver: --reason \"…\""

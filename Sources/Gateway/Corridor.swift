@@ -6,11 +6,13 @@ import Vocabulary
 
 /// The walk of one call, from its head to its outcome.
 ///
-/// accept -> identify -> recognize -> decide -> (ask a human -> decide again) -> record -> sign -> forward -> record
+/// accept -> identify -> recognize -> decide -> (ask a human -> decide again) -> record -> sign -> forward ->
+/// record
 ///
-/// A value: ``step(_:at:of:now:)`` takes what happened and says what to do next; the passage around it does that, and nothing else.
-/// Three of its steps wait: for the body, for humans, for the log. Approving never allows: it makes a grant, and the same `judge` runs
-/// again. A clearance never shows up here: it lives only inside the one step that signs and hands off.
+/// A value: ``step(_:at:of:now:)`` takes what happened and says what to do next; the passage around it does
+/// that, and nothing else. Three of its steps wait: for the body, for humans, for the log. Approving never
+/// allows: it makes a grant, and the same `judge` runs again. A clearance never shows up here: it lives only
+/// inside the one step that signs and hands off.
 struct Corridor {
     /// The request's name in the log and in answers of our own.
     let request: RequestID
@@ -68,7 +70,9 @@ struct Corridor {
     /// What it is, once recognized.
     private(set) var call: Call?
 
-    mutating func step(_ event: Event, at listener: ListenerBinding, of desk: inout Desk, now: Instant) -> Action {
+    mutating func step(_ event: Event, at listener: ListenerBinding, of desk: inout Desk, now: Instant)
+        -> Action
+    {
         switch (state, event) {
         case (.arriving, .head(let head)): return arrive(head, at: listener, of: desk)
         case (.readingBody(let head, let caller), .body(let body)):
@@ -78,7 +82,8 @@ struct Corridor {
                 return judge(call, caller, of: &desk, now: now)
             } catch { return refuse(.unrecognized(error)) }
         case (.requesting(let call, let caller), .requested): return judge(call, caller, of: &desk, now: now)
-        case (.waitingForHumans(_, let call, let caller), .reconsider): return judge(call, caller, of: &desk, now: now)
+        case (.waitingForHumans(_, let call, let caller), .reconsider):
+            return judge(call, caller, of: &desk, now: now)
         case (.waitingForHumans(let id, _, _), .holdEnded): return refuse(.waiting(id))
         case (.waitingForOutcome(let key), .reconsider): return collect(key, of: desk)
         case (.waitingForOutcome, .holdEnded): return refuse(.outcomeUnknown)
@@ -117,7 +122,8 @@ struct Corridor {
         } catch { return refuse(.fault(.defect)) }
     }
 
-    /// The one way to allow: the decision, taken when the call arrives and again whenever what it waits for has changed.
+    /// The one way to allow: the decision, taken when the call arrives and again whenever what it waits for
+    /// has changed.
     private mutating func judge(_ call: Call, _ caller: Caller, of desk: inout Desk, now: Instant) -> Action {
         self.call = call
         let key = SendKey(caller: caller, call: call)

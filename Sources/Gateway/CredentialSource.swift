@@ -3,9 +3,11 @@ import Vocabulary
 
 /// Where the gateway's own credentials come from.
 package protocol CredentialSource: Sendable {
-    /// The credentials to sign with at `now`. Never waits: a source that has to ask someone does so on a thread of its own.
+    /// The credentials to sign with at `now`. Never waits: a source that has to ask someone does so on a
+    /// thread of its own.
     ///
-    /// - Throws: ``CredentialError`` when there are none, or none that are still good. Nothing is signed then.
+    /// - Throws: ``CredentialError`` when there are none, or none that are still good. Nothing is signed
+    ///   then.
     func current(at now: Instant) throws(CredentialError) -> Credentials
 }
 
@@ -38,16 +40,19 @@ package enum CredentialError: Error, Sendable, Hashable {
     package var message: String {
         switch self {
         case .none(let profile):
-            "no AWS credentials for the gateway: set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, fill profile "
+            "no AWS credentials for the gateway: set `AWS_ACCESS_KEY_ID` and "
+                + "`AWS_SECRET_ACCESS_KEY`, fill profile "
                 + "`\(profile)` in the shared credentials file, or give `--credential-process CMD`"
         case .incomplete(let place, let missing): "\(place) has no `\(missing)`"
         case .malformed(let place, let part): "the \(part) in \(place) is not one"
-        case .ownKeys(let place): "the key in \(place) is one that Countersign gives to agents: the gateway needs its own"
+        case .ownKeys(let place):
+            "the key in \(place) is one that Countersign gives to agents: the gateway needs its own"
         case .openToOthers(let path, let mode, let fix):
             "`\(path)` has mode \(String(mode, radix: 8)) and is open to others: run `chmod \(fix) \(path)`"
         case .unreadable(let path, let why): "`\(path)` cannot be read: \(why)"
         case .malformedFile(let path, let line, let why): "`\(path)`, line \(line): \(why)"
-        case .profileMissing(let profile): "there is no profile `\(profile)` in the shared config and credentials files"
+        case .profileMissing(let profile):
+            "there is no profile `\(profile)` in the shared config and credentials files"
         case .unsupported(let profile, let way):
             "profile `\(profile)` signs in by \(way), which Countersign cannot do itself yet: start it with "
                 + "`--credential-process '\(exportCommand(for: profile))'`"
@@ -63,8 +68,9 @@ package enum CredentialError: Error, Sendable, Hashable {
     }
 }
 
-/// Finds the gateway's credentials the way AWS tools do, as far as built: `--credential-process`, environment, shared files
-/// with profiles and `credential_process`. Reads files and runs the process, so it is for the start, not for a call's path.
+/// Finds the gateway's credentials the way AWS tools do, as far as built: `--credential-process`,
+/// environment, shared files with profiles and `credential_process`. Reads files and runs the process, so it
+/// is for the start, not for a call's path.
 ///
 /// - Parameters:
 ///   - environment: The variables of the process.
@@ -74,7 +80,8 @@ package func findCredentials(
     environment: [String: String], credentialProcess: String? = nil, at now: Instant
 ) throws(CredentialError) -> any CredentialSource {
     if let credentialProcess {
-        return try RefreshingCredentials(at: now, reloadEvery: nil) { () throws(CredentialError) -> Credentials in
+        return try RefreshingCredentials(at: now, reloadEvery: nil) {
+            () throws(CredentialError) -> Credentials in
             try runCredentialProcess(credentialProcess)
         }
     }
@@ -91,7 +98,8 @@ package func findCredentials(
             return found
         }
     case .process(let command):
-        return try RefreshingCredentials(at: now, reloadEvery: nil) { () throws(CredentialError) -> Credentials in
+        return try RefreshingCredentials(at: now, reloadEvery: nil) {
+            () throws(CredentialError) -> Credentials in
             try runCredentialProcess(command)
         }
     }
@@ -106,8 +114,8 @@ struct FixedCredentials: CredentialSource {
     func current(at now: Instant) throws(CredentialError) -> Credentials { credentials }
 }
 
-/// The credentials in the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; nil when none of the
-/// first two is set.
+/// The credentials in the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; nil
+/// when none of the first two is set.
 func credentials(in environment: [String: String]) throws(CredentialError) -> Credentials? {
     let id = environment["AWS_ACCESS_KEY_ID"] ?? ""
     let secret = environment["AWS_SECRET_ACCESS_KEY"] ?? ""
@@ -123,7 +131,8 @@ func credentials(in environment: [String: String]) throws(CredentialError) -> Cr
 func soundCredentials(
     id: String, secret: String, token: String, expiration: Instant?, from place: String
 ) throws(CredentialError) -> Credentials {
-    let isID = (1...128).contains(id.utf8.count) && id.utf8.allSatisfy { isVisible($0) && !"/,=".utf8.contains($0) }
+    let isID =
+        (1...128).contains(id.utf8.count) && id.utf8.allSatisfy { isVisible($0) && !"/,=".utf8.contains($0) }
     guard isID else { throw .malformed(place: place, part: "access key id") }
     guard !id.hasPrefix("CSAK"), id != "unsigned" else { throw .ownKeys(place: place) }
     guard (1...1_024).contains(secret.utf8.count), secret.utf8.allSatisfy(isVisible) else {

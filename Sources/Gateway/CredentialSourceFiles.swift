@@ -15,7 +15,8 @@ struct SharedFiles {
     private let credentialsFile: SettingsFile?
     private let configFile: SettingsFile?
 
-    /// Reads the files that `environment` points to, or those of its `HOME`; a file that is not there is empty.
+    /// Reads the files that `environment` points to, or those of its `HOME`; a file that is not there is
+    /// empty.
     ///
     /// - Throws: ``CredentialError`` for a file that is open to others, unreadable or malformed.
     init(environment: [String: String]) throws(CredentialError) {
@@ -31,14 +32,16 @@ struct SharedFiles {
         }
         let credentialsPath = path("AWS_SHARED_CREDENTIALS_FILE", "credentials")
         let configPath = path("AWS_CONFIG_FILE", "config")
-        credentialsFile = if let credentialsPath { try SettingsFile(path: credentialsPath, isSecret: true) } else { nil }
+        credentialsFile =
+            if let credentialsPath { try SettingsFile(path: credentialsPath, isSecret: true) } else { nil }
         configFile = if let configPath { try SettingsFile(path: configPath, isSecret: false) } else { nil }
     }
 
     /// What the profile says, in the order in which AWS tools ask.
     func way() throws(CredentialError) -> Way {
         let inCredentials = credentialsFile?.sections[profile]
-        let inConfig = configFile?.sections[profile == "default" ? "default" : "profile \(profile)"]
+        let inConfig =
+            configFile?.sections[profile == "default" ? "default" : "profile \(profile)"]
             ?? (profile == "default" ? configFile?.sections["profile default"] : nil)
         guard inCredentials != nil || inConfig != nil else {
             if isNamed { throw .profileMissing(profile: profile) }
@@ -82,14 +85,15 @@ struct SettingsFile {
     static let byteCountMax = 1_048_576
 
     let path: String
-    /// Values by section, then by key in lower case. Section names have single blanks and no quotes: `profile dev`.
+    /// Values by section, then by key in lower case. Section names have single blanks and no quotes: `profile
+    /// dev`.
     private(set) var sections: [String: [String: String]] = [:]
     private let mode: UInt16
 
     /// The file at `path`; nil when there is none.
     ///
-    /// - Throws: ``CredentialError/openToOthers(path:mode:fix:)`` when others may read it (`isSecret`) or change it, and others of
-    ///   its cases for what cannot be read.
+    /// - Throws: ``CredentialError/openToOthers(path:mode:fix:)`` when others may read it (`isSecret`) or
+    ///   change it, and others of its cases for what cannot be read.
     init?(path: String, isSecret: Bool) throws(CredentialError) {
         self.path = path
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -135,7 +139,9 @@ struct SettingsFile {
         var section: String?
         var lastValue: String?
         for (index, slice) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-            func fault(_ why: String) -> CredentialError { .malformedFile(path: path, line: index + 1, why: why) }
+            func fault(_ why: String) -> CredentialError {
+                .malformedFile(path: path, line: index + 1, why: why)
+            }
             guard let line = String(validating: slice, as: UTF8.self) else { throw fault("it is not UTF-8") }
             let text = line.trimmingBlanks
             guard !text.isEmpty, !text.hasPrefix("#"), !text.hasPrefix(";") else { continue }

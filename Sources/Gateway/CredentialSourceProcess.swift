@@ -10,9 +10,11 @@ package enum CredentialProcessLimits {
     package static let duration = Duration.seconds(60)
 }
 
-/// Runs `command` as AWS tools run `credential_process`, without a shell, and reads the credentials that it prints.
+/// Runs `command` as AWS tools run `credential_process`, without a shell, and reads the credentials that it
+/// prints.
 ///
-/// Blocks the calling thread for at most `limit`. Its standard error goes nowhere: nobody knows what a tool writes there.
+/// Blocks the calling thread for at most `limit`. Its standard error goes nowhere: nobody knows what a tool
+/// writes there.
 ///
 /// - Throws: ``CredentialError/processFailed(why:)``, or others for what it printed.
 func runCredentialProcess(
@@ -30,9 +32,13 @@ func runCredentialProcess(
 /// - SeeAlso: AWS SDKs and Tools Reference Guide, "Process credential provider".
 func credentials(inProcessOutput bytes: [UInt8]) throws(CredentialError) -> Credentials {
     let object: JSON
-    do { object = try JSON(parsing: bytes) } catch { throw .processFailed(why: "its output is not one JSON object") }
+    do { object = try JSON(parsing: bytes) } catch {
+        throw .processFailed(why: "its output is not one JSON object")
+    }
     guard case .object = object else { throw .processFailed(why: "its output is not one JSON object") }
-    guard object["Version"]?.integer == 1 else { throw .processFailed(why: "its output is not of `Version` 1") }
+    guard object["Version"]?.integer == 1 else {
+        throw .processFailed(why: "its output is not of `Version` 1")
+    }
     func text(_ name: String) throws(CredentialError) -> String? {
         switch object[name] {
         case nil, .null: return nil
@@ -40,22 +46,26 @@ func credentials(inProcessOutput bytes: [UInt8]) throws(CredentialError) -> Cred
         default: throw .processFailed(why: "`\(name)` in its output is not a string")
         }
     }
-    guard let id = try text("AccessKeyId") else { throw .processFailed(why: "its output has no `AccessKeyId`") }
+    guard let id = try text("AccessKeyId") else {
+        throw .processFailed(why: "its output has no `AccessKeyId`")
+    }
     guard let secret = try text("SecretAccessKey") else {
         throw .processFailed(why: "its output has no `SecretAccessKey`")
     }
     var end: Instant?
     if let expiration = try text("Expiration") {
         end = Instant(parsingWithOffset: expiration)
-        guard end != nil else { throw .processFailed(why: "`Expiration` in its output is not an ISO 8601 time") }
+        guard end != nil else {
+            throw .processFailed(why: "`Expiration` in its output is not an ISO 8601 time")
+        }
     }
     return try soundCredentials(
         id: id, secret: secret, token: try text("SessionToken") ?? "", expiration: end,
         from: "the output of the credential process")
 }
 
-/// The words of `command` as a POSIX shell splits them, with quotes and backslashes and nothing else: no variables, no globs.
-/// Nil when a quote does not close.
+/// The words of `command` as a POSIX shell splits them, with quotes and backslashes and nothing else: no
+/// variables, no globs. Nil when a quote does not close.
 func splitCommand(_ command: String) -> [String]? {
     var words: [String] = []
     var word: String?
@@ -113,7 +123,9 @@ private struct ChildProcess {
     init(_ arguments: [String], program: String) throws(CredentialError) {
         var ends: [Int32] = [-1, -1]
         guard Glibc.pipe(&ends) == 0 else { throw .processFailed(why: "no pipe for it") }
-        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 { throw .processFailed(why: "no pipe for it") }
+        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
+            throw .processFailed(why: "no pipe for it")
+        }
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -193,7 +205,8 @@ private struct ChildProcess {
             }
             bytes += buffer[..<count]
             guard bytes.count <= CredentialProcessLimits.outputBytesMax else {
-                throw .processFailed(why: "its output is larger than \(CredentialProcessLimits.outputBytesMax) bytes")
+                throw .processFailed(
+                    why: "its output is larger than \(CredentialProcessLimits.outputBytesMax) bytes")
             }
         }
     }

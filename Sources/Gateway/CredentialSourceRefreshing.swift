@@ -5,8 +5,10 @@ import Vocabulary
 
 /// Credentials that someone has to be asked for again: before they end, or every so often.
 ///
-/// The first load happens in init, on the caller's thread; all later ones on a thread of their own, one at a time.
+/// The first load happens in init, on the caller's thread; all later ones on a thread of their own, one at a
+/// time.
 package final class RefreshingCredentials: CredentialSource {
+    /// Finds credentials anew; may block, and never runs on the loop.
     package typealias Load = @Sendable () throws(CredentialError) -> Credentials
 
     /// How long before their end new ones are asked for.
@@ -28,7 +30,8 @@ package final class RefreshingCredentials: CredentialSource {
 
     /// Loads once, and waits for it.
     ///
-    /// - Throws: What `load` throws, or ``CredentialError/expired(end:)`` when what it gave has ended already.
+    /// - Throws: What `load` throws, or ``CredentialError/expired(end:)`` when what it gave has ended
+    ///   already.
     package init(at now: Instant, reloadEvery: Duration?, load: @escaping Load) throws(CredentialError) {
         let first = try load()
         if let end = first.expiration, now >= end { throw .expired(end: end) }
@@ -37,6 +40,7 @@ package final class RefreshingCredentials: CredentialSource {
         state = Mutex(State(credentials: first, lastLoad: now))
     }
 
+    /// The credentials to sign with at `now`; starts to find new ones when they are due.
     package func current(at now: Instant) throws(CredentialError) -> Credentials {
         let (credentials, failure, mustLoad) = state.withLock { state in
             let mustLoad = !state.isLoading && isDue(state, at: now)
@@ -78,7 +82,8 @@ package final class RefreshingCredentials: CredentialSource {
     }
 }
 
-/// Runs `work` on a new thread with all signals blocked: they belong to the main thread. False when there is no thread to be had.
+/// Runs `work` on a new thread with all signals blocked: they belong to the main thread. False when there is
+/// no thread to be had.
 private func runOnThread(_ work: @escaping @Sendable () -> Void) -> Bool {
     final class Work: Sendable {
         let work: @Sendable () -> Void

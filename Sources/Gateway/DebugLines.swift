@@ -4,7 +4,8 @@ import Recognizing
 import SigV4
 import Vocabulary
 
-/// Answers a line of `countersign debug recognize --jsonl`: the head checks of Accepting, `identify` and `recognize`, as the gate runs them.
+/// Answers a line of `countersign debug recognize --jsonl`: the head checks of Accepting, `identify` and
+/// `recognize`, as the gate runs them.
 ///
 /// - Throws: ``ConfigurationError`` for an account or region that is none.
 package func debugRecognizer(
@@ -18,7 +19,8 @@ package func debugRecognizer(
     let rooms = SurroundingRooms(
         head: { method, target, fields in
             if let fault = headFault(method: method, target: target, fields: fields, version: "HTTP/1.1") {
-                return .failure(PrintedRejection(status: fault.status, code: fault.code, message: fault.message))
+                return .failure(
+                    PrintedRejection(status: fault.status, code: fault.code, message: fault.message))
             }
             return .success(makeRequestHead(method: method, target: target, fields: fields))
         },

@@ -25,7 +25,8 @@ struct Desk {
     mutating func reserve(
         _ call: Call, _ allowance: Allowance, caller: Caller, request: RequestID, at now: Instant
     ) throws(GrantError) -> Reservation {
-        try grants.reserve(call, for: allowance, caller: caller, request: request, policy: policy.digest, at: now)
+        try grants.reserve(
+            call, for: allowance, caller: caller, request: request, policy: policy.digest, at: now)
     }
 }
 
@@ -33,7 +34,8 @@ struct Desk {
 struct Sending: Hashable, Sendable {
     let request: RequestID
     let uses: [Use]
-    /// Under which later attempts of the same invocation find the outcome; nil when the client names no invocation.
+    /// Under which later attempts of the same invocation find the outcome; nil when the client names no
+    /// invocation.
     let key: SendKey?
     let mutates: Bool
     let needsSync: Bool

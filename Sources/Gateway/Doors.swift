@@ -31,9 +31,11 @@ struct DoorKeeper: ExchangeHandler {
     /// The most that a review or a revocation may hold.
     private static let bodyByteCountMax = 65_536
 
-    /// Reads one request of a socket as JSON and answers it as JSON. Browsers have no business here: any `Origin` is refused.
+    /// Reads one request of a socket as JSON and answers it as JSON. Browsers have no business here: any
+    /// `Origin` is refused.
     private func plane(
-        _ exchange: Exchange, _ serve: @escaping (ControlRequest, @escaping @Sendable (ControlReply) -> Void) -> Void
+        _ exchange: Exchange,
+        _ serve: @escaping (ControlRequest, @escaping @Sendable (ControlReply) -> Void) -> Void
     ) {
         guard case .unix(let uid, _, _) = exchange.peer, exchange.head["origin"] == nil else {
             return answer(exchange, .error(403, "Forbidden", "this socket is for local commands"))
@@ -44,8 +46,11 @@ struct DoorKeeper: ExchangeHandler {
         }
         let reply = ExchangeBox(exchange: exchange)
         exchange.readBody(limit: Self.bodyByteCountMax) { result in
-            guard case .success(let bytes) = result, let body = bytes.isEmpty ? .null : try? JSON(parsing: bytes) else {
-                return answer(exchange, .error(400, "BadRequest", "the body is not one JSON value of at most 64 KiB"))
+            guard case .success(let bytes) = result,
+                let body = bytes.isEmpty ? .null : try? JSON(parsing: bytes)
+            else {
+                return answer(
+                    exchange, .error(400, "BadRequest", "the body is not one JSON value of at most 64 KiB"))
             }
             let head = exchange.head
             let query = (head.rawQuery ?? "").split(separator: "&").map { item in
@@ -53,7 +58,9 @@ struct DoorKeeper: ExchangeHandler {
             }
             let request = ControlRequest(
                 method: head.method, path: head.rawPath.split(separator: "/").map(String.init),
-                query: Dictionary(query.map { ($0[0], $0.count > 1 ? $0[1] : "") }, uniquingKeysWith: { first, _ in first }),
+                query: Dictionary(
+                    query.map { ($0[0], $0.count > 1 ? $0[1] : "") },
+                    uniquingKeysWith: { first, _ in first }),
                 body: body, uid: uid)
             serve(request) { answer(reply.exchange, $0) }
         }

@@ -43,7 +43,8 @@ private func guardMode(_ path: String, _ status: stat) throws(FileError) {
         throw FileError(path, "can be written by others; `chmod go-w \(path)` mends it")
     }
     guard status.st_uid == 0 || status.st_uid == geteuid() else {
-        throw FileError(path, "belongs to uid \(status.st_uid); it must belong to root or to uid \(geteuid())")
+        throw FileError(
+            path, "belongs to uid \(status.st_uid); it must belong to root or to uid \(geteuid())")
     }
 }
 
@@ -67,15 +68,22 @@ func listFolder(_ path: String) throws(FileError) -> [String] {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
 }
 
-/// Makes the folder at `path`, and those above it, for this user alone (mode 0700); one that is there must be so already.
+/// Makes the folder at `path`, and those above it, for this user alone (mode 0700); one that is there must be
+/// so already.
 func makePrivateFolder(_ path: String) throws(FileError) {
     for end in path.indices where end != path.startIndex && path[end] == "/" {
-        if mkdir(String(path[..<end]), 0o700) != 0, errno != EEXIST { throw FileError(path, "cannot be made", errno: errno) }
+        if mkdir(String(path[..<end]), 0o700) != 0, errno != EEXIST {
+            throw FileError(path, "cannot be made", errno: errno)
+        }
     }
     if mkdir(path, 0o700) != 0, errno != EEXIST { throw FileError(path, "cannot be made", errno: errno) }
     var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw FileError(path, "is not a folder") }
-    guard status.st_uid == geteuid() else { throw FileError(path, "belongs to uid \(status.st_uid), not to this user") }
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        throw FileError(path, "is not a folder")
+    }
+    guard status.st_uid == geteuid() else {
+        throw FileError(path, "belongs to uid \(status.st_uid), not to this user")
+    }
     guard status.st_mode & 0o077 == 0 else {
         throw FileError(path, "is open to others; `chmod 700 \(path)` mends it")
     }

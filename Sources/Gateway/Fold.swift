@@ -17,14 +17,15 @@ struct Fold {
 
     /// The fold of the log in `folder`.
     ///
-    /// - Throws: ``LogError`` when the log cannot be read or is not what was written; ``ConfigurationError`` when an entry does not hold
-    ///   what its type must.
+    /// - Throws: ``LogError`` when the log cannot be read or is not what was written; ``ConfigurationError``
+    ///   when an entry does not hold what its type must.
     init(folder: String) throws {
         var entries = try LogEntries(folder: folder)
         while let entry = try entries.next() {
             unfinished.apply(entry)
             do { try apply(entry) } catch {
-                throw ConfigurationError("the log's entry \(entry.id) (\(entry.type.rawValue)) cannot be taken in: \(error)")
+                throw ConfigurationError(
+                    "the log's entry \(entry.id) (\(entry.type.rawValue)) cannot be taken in: \(error)")
             }
         }
     }
@@ -32,7 +33,9 @@ struct Fold {
     private mutating func apply(_ entry: StoredEntry) throws {
         switch entry.type {
         case .approval, .approvalEnd, .review, .grant:
-            guard let change = try ApprovalChange(entryType: entry.type.rawValue, body: entry.json) else { return }
+            guard let change = try ApprovalChange(entryType: entry.type.rawValue, body: entry.json) else {
+                return
+            }
             let tookEffect = room.apply(change)
             if case .granted(let grant) = change, tookEffect { try grants.add(grant) }
         case .grantEnd:

@@ -13,10 +13,11 @@ package let gateVersion = "0.1.0"
 
 /// The gate: its state, and what touches the world around it.
 ///
-/// Confined to its loop: all mutable state is touched there only, so that a decision, the use it takes and the approval it ends are one
-/// step that nothing can come between (docs/decisions/0003-one-loop.md).
+/// Confined to its loop: all mutable state is touched there only, so that a decision, the use it takes and
+/// the approval it ends are one step that nothing can come between (docs/decisions/0003-one-loop.md).
 final class Gateway: @unchecked Sendable {
-    // INVARIANT: @unchecked is sound because listeners, timers, the log and the forwarder all come back by `loop.execute`.
+    // INVARIANT: @unchecked is sound because listeners, timers, the log and the forwarder all come back by
+    // `loop.execute`.
     let configuration: Configuration
     let clock: Clock
     let loop: Loop
@@ -66,7 +67,9 @@ final class Gateway: @unchecked Sendable {
 
     /// Writes `change`, synced; then takes it in; then says whether it is true.
     func record(_ change: ApprovalChange, then: @escaping @Sendable (Bool) -> Void) {
-        guard let entry = Entry.change(change.entryType, at: clock.now, body: change.body) else { return then(false) }
+        guard let entry = Entry.change(change.entryType, at: clock.now, body: change.body) else {
+            return then(false)
+        }
         record(entry) { [self] durable in
             if durable { takeIn(change) }
             then(durable)
@@ -98,7 +101,9 @@ final class Gateway: @unchecked Sendable {
     }
 
     func logFailed(_ error: LogError) {
-        if !logIsFailing { complain("the log cannot be written (\(error)): nothing more is signed until it can") }
+        if !logIsFailing {
+            complain("the log cannot be written (\(error)): nothing more is signed until it can")
+        }
         logIsFailing = true
     }
 
@@ -127,7 +132,8 @@ final class Gateway: @unchecked Sendable {
         then()
     }
 
-    /// Tells everyone who waits for `id` to look again, the oldest first: the first takes the grant, the others see what is left.
+    /// Tells everyone who waits for `id` to look again, the oldest first: the first takes the grant, the
+    /// others see what is left.
     func wake(_ id: ApprovalID) {
         for passage in waiting[id] ?? [] { passage.take(.reconsider) }
         for watcher in watchers.removeValue(forKey: id) ?? [] { watcher() }
@@ -136,7 +142,10 @@ final class Gateway: @unchecked Sendable {
     /// Prints the card and how to answer it.
     func announce(_ approval: Approval) {
         let card = card(approval, now: clock.now)
-        out("\n\(cardText(card))\n  answer  countersign approve \(approval.id)   or   countersign deny \(approval.id) --reason \"…\"\n")
+        out(
+            "\n\(cardText(card))\n  answer  countersign approve \(approval.id)   or   countersign "
+                + "deny \(approval.id) --reason \"…\"\n"
+        )
     }
 
     func scheduleExpiry() {
@@ -147,7 +156,8 @@ final class Gateway: @unchecked Sendable {
             let now = clock.now
             for id in desk.room.expired(at: now) {
                 record(.ended(id, .expired, at: now)) { [self] durable in
-                    // Also when the log fails: an approval past its time is over, whoever can or cannot write so.
+                    // Also when the log fails: an approval past its time is over, whoever can or cannot write
+                    // so.
                     if !durable { takeIn(.ended(id, .expired, at: now)) }
                     wake(id)
                 }
@@ -158,7 +168,8 @@ final class Gateway: @unchecked Sendable {
 
     // MARK: Sending
 
-    /// The call of `sending` has its outcome: records it, keeps it for late attempts, frees what was certainly not used.
+    /// The call of `sending` has its outcome: records it, keeps it for late attempts, frees what was
+    /// certainly not used.
     func finish(_ sending: Sending, _ outcome: Outcome, entry: EntryID?, reply: StoredReply? = nil) {
         if let entry { note(.outcome(outcome, of: entry, request: sending.request, at: clock.now)) }
         let isFree = outcome.kind == .notSent || outcome.kind == .throttled

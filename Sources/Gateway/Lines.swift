@@ -7,8 +7,11 @@ package func inboxLine(_ card: JSON) -> String {
     }
     let agent = card["requester"]?["agent"]?.string ?? "?"
     let open = minutes(.seconds(card["open_s"]?.integer ?? 0))
-    let reason = card["requester"]?["reason"]?["text"]?.string.map { "  \"\(shown(String($0.prefix(60))))\"" } ?? ""
-    return "\(card["approval"]?.string ?? "?")  \(agent)  \(list(pairs.map(shown), atMost: 2))  \(open) more\(reason)"
+    let reason =
+        card["requester"]?["reason"]?["text"]?.string.map { "  \"\(shown(String($0.prefix(60))))\"" } ?? ""
+    return
+        "\(card["approval"]?.string ?? "?")  \(agent)  \(list(pairs.map(shown), atMost: 2))  "
+        + "\(open) more\(reason)"
 }
 
 /// What became of an approval after a review.
@@ -17,7 +20,9 @@ package func settledLine(_ card: JSON) -> String {
     switch card["state"]?.string {
     case "approved":
         let terms = card["terms"] ?? .null
-        return "\(id) is approved: grant \(card["grant"]?.string ?? "?"), \(terms["max_uses"]?.integer ?? 1) use(s), "
+        return
+            "\(id) is approved: grant \(card["grant"]?.string ?? "?"), "
+            + "\(terms["max_uses"]?.integer ?? 1) use(s), "
             + "\(minutes(.seconds(terms["grant_ttl_s"]?.integer ?? 0)))."
     case "pending": return "Recorded. \(id) still waits for others."
     case let state: return "\(id) is \(state ?? "?")."
@@ -27,8 +32,11 @@ package func settledLine(_ card: JSON) -> String {
 /// One line of `grants`.
 package func grantLine(_ grant: JSON) -> String {
     let uses = "\(grant["uses"]?.integer ?? 0)/\(grant["max_uses"]?.integer ?? 0)"
-    return "\(grant["grant"]?.string ?? "?")  \(grant["state"]?.string ?? "?")  \(grant["agent"]?.string ?? "?")  "
-        + "\(grant["approval"]?.string ?? "?")  used \(uses)  until \(String((grant["end"]?.string ?? "?").prefix(19)))Z  "
+    return
+        "\(grant["grant"]?.string ?? "?")  \(grant["state"]?.string ?? "?")  "
+        + "\(grant["agent"]?.string ?? "?")  "
+        + "\(grant["approval"]?.string ?? "?")  used \(uses)  until "
+        + "\(String((grant["end"]?.string ?? "?").prefix(19)))Z  "
         + "by \(list((grant["decided_by"]?.array ?? []).compactMap(\.string)))"
 }
 

@@ -7,7 +7,8 @@ package struct LogReadingError: Error, Sendable, Hashable, CustomStringConvertib
     package let description: String
 }
 
-/// Hands the log's entries to `out`, one line each: as they stand in the log (`json`), or as a person reads them.
+/// Hands the log's entries to `out`, one line each: as they stand in the log (`json`), or as a person reads
+/// them.
 ///
 /// The last `last` entries first (all when nil); with `follows` then every new one, until the process ends.
 ///
@@ -54,11 +55,14 @@ package func verifyLog(
         lines.append("head: \(found.headHash)")
         lines.append(found.isAnchored ? "anchored: the expected head is in it" : "not anchored")
         for gap in found.gaps { lines.append("gap: after entry \(gap.after)") }
-        if found.tornTailByteCount > 0 { lines.append("torn end: \(found.tornTailByteCount) bytes without a newline") }
+        if found.tornTailByteCount > 0 {
+            lines.append("torn end: \(found.tornTailByteCount) bytes without a newline")
+        }
         if found.unpairedCount > 0 { lines.append("requests without outcome: \(found.unpairedCount)") }
         let json = JSON.object([
             .init("sound", .bool(found.isSound)), .init("count", .integer(found.count)),
-            .init("last", found.lastSeq.map { .integer($0) } ?? .null), .init("head", .string(found.headHash.description)),
+            .init("last", found.lastSeq.map { .integer($0) } ?? .null),
+            .init("head", .string(found.headHash.description)),
             .init("anchored", .bool(found.isAnchored)), .init("gaps", .integer(found.gaps.count)),
             .init("unpaired", .integer(found.unpairedCount)),
             .init("bad", found.firstBad.map { .string($0.description) } ?? .null),
@@ -87,7 +91,8 @@ extension Gateway {
             loop.execute { [self] in
                 tellsStory = false
                 switch told {
-                case .success(let text?): reply(.ok(.object([.init("id", .string(id)), .init("text", .string(text))])))
+                case .success(let text?):
+                    reply(.ok(.object([.init("id", .string(id)), .init("text", .string(text))])))
                 case .success(nil): reply(.notFound)
                 case .failure(let error): reply(.error(500, "LogUnreadable", "\(error)"))
                 }

@@ -9,21 +9,25 @@ import Synchronization
 import Vocabulary
 
 extension Gateway {
-    /// Asks STS once for the account that the gateway's own credentials belong to: through the same corridor's rooms as every call, so it
-    /// is in the log like them. Not from the loop.
+    /// Asks STS once for the account that the gateway's own credentials belong to: through the same
+    /// corridor's rooms as every call, so it is in the log like them. Not from the loop.
     ///
     /// - Throws: ``ConfigurationError`` when AWS does not say; `--account` spares the question.
     func learnAccount() throws(ConfigurationError) {
         let answer: StoredReply
         do { answer = try askOwnIdentity() } catch {
-            throw ConfigurationError("the gateway's account is not known (sts:GetCallerIdentity: \(error)); --account states it")
+            throw ConfigurationError(
+                "the gateway's account is not known (sts:GetCallerIdentity: \(error)); --account states it")
         }
         let text = String(decoding: answer.body, as: UTF8.self)
         guard answer.status == 200, let start = text.firstRange(of: "<Account>"),
             let end = text[start.upperBound...].firstRange(of: "</Account>")
         else {
             let code = errorCode(answer) ?? "status \(answer.status)"
-            throw ConfigurationError("the gateway's account is not known: sts:GetCallerIdentity is answered \(code); --account states it")
+            throw ConfigurationError(
+                "the gateway's account is not known: sts:GetCallerIdentity is answered \(code); "
+                    + "--account states it"
+            )
         }
         let account = String(text[start.upperBound..<end.lowerBound])
         guard account.utf8.count == 12, account.utf8.allSatisfy(\.isDigit) else {
@@ -36,7 +40,8 @@ extension Gateway {
     private func askOwnIdentity() throws -> StoredReply {
         let agent = try AgentName(parsing: "countersign")
         let caller = Caller(
-            agent: agent, session: SessionID(random: Clock.randomBits()), strength: .listener, task: nil, reason: nil,
+            agent: agent, session: SessionID(random: Clock.randomBits()), strength: .listener, task: nil,
+            reason: nil,
             scope: nil)
         let head = RequestHead(
             method: "POST", target: "/",
@@ -44,9 +49,11 @@ extension Gateway {
                 HeaderField("host", "127.0.0.1"),
                 HeaderField("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
             ])
-        let request = InboundRequest(head: head, body: Array("Action=GetCallerIdentity&Version=2011-06-15".utf8))
+        let request = InboundRequest(
+            head: head, body: Array("Action=GetCallerIdentity&Version=2011-06-15".utf8))
         let setting = desk.recognition
-        let place = RecognitionSetting(account: nil, region: setting.region ?? "us-east-1", upstream: setting.upstream)
+        let place = RecognitionSetting(
+            account: nil, region: setting.region ?? "us-east-1", upstream: setting.upstream)
         let call = try recognize(request, caller: caller, setting: place)
         guard case .allow(let allowance) = desk.decide(call.meaning, caller: caller, at: clock.now) else {
             throw ConfigurationError("policy refuses it")
@@ -55,7 +62,9 @@ extension Gateway {
         let name = RequestID(random: Clock.randomBits())
         let reservation = try desk.reserve(call, allowance, caller: caller, request: name, at: clock.now)
         let written = Waiter<Result<EntryID, LogError>>()
-        log.append(reservation, facts: RequestFacts(peer: "countersign", accessKeyID: credentials.accessKeyID)) {
+        log.append(
+            reservation, facts: RequestFacts(peer: "countersign", accessKeyID: credentials.accessKeyID)
+        ) {
             written.give($0)
         }
         let entry = try written.take().get()
@@ -64,7 +73,9 @@ extension Gateway {
         _ = forwarder.submit(signed, sink: sink)
         let (reply, outcome) = sink.done.take()
         note(.outcome(outcome, of: entry, request: name, at: clock.now))
-        guard let reply, outcome.kind == .answered else { throw ConfigurationError(outcome.error ?? "no answer") }
+        guard let reply, outcome.kind == .answered else {
+            throw ConfigurationError(outcome.error ?? "no answer")
+        }
         return reply
     }
 }

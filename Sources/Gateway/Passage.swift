@@ -75,7 +75,8 @@ final class Passage: @unchecked Sendable {
 
     private func request(_ question: Question, _ call: Call, _ caller: Caller) {
         let now = gateway.clock.now
-        let requester = Approval.Requester(caller: caller, uid: gateway.uid(of: exchange.peer), peer: peerText(exchange.peer))
+        let requester = Approval.Requester(
+            caller: caller, uid: gateway.uid(of: exchange.peer), peer: peerText(exchange.peer))
         let approval = Approval(
             id: ApprovalID(random: Clock.randomBits()), created: now, requester: requester,
             asked: Approval.Asked(call, parameters: redacted(call.meaning.parameters)), question: question,
@@ -144,7 +145,9 @@ final class Passage: @unchecked Sendable {
     /// The entry never became durable: what was claimed is free again, nothing was sent.
     private func abandon(_ error: LogError) {
         gateway.logFailed(error)
-        if case .recording(let sending) = corridor.state { gateway.finish(sending, .notSent("\(error)"), entry: nil) }
+        if case .recording(let sending) = corridor.state {
+            gateway.finish(sending, .notSent("\(error)"), entry: nil)
+        }
         take(.logFailed)
     }
 
@@ -186,7 +189,8 @@ final class Passage: @unchecked Sendable {
             exchange.answer(status: reply.status, fields: reply.fields, body: reply.body)
         case .notSent: refuse(.fault(fault ?? .upstream(outcome.error ?? "no connection")))
         case .unknown:
-            // Half an answer has gone out already: only a cut connection tells the client that it is not whole.
+            // Half an answer has gone out already: only a cut connection tells the client that it is not
+            // whole.
             if relay?.isStreaming ?? false { return exchange.abort() }
             refuse(sending.mutates ? .outcomeUnknown : .fault(.upstream(outcome.error ?? "no answer")))
         }
@@ -208,13 +212,17 @@ final class Passage: @unchecked Sendable {
         let agent = corridor.caller?.agent ?? binding.agent
         let peer = peerText(exchange.peer)
         if case .fault(let fault) = rebuff {
-            gateway.note(.fault(at: now, step: "\(fault.step)", error: answer.message, request: corridor.request, agent: agent))
+            gateway.note(
+                .fault(
+                    at: now, step: "\(fault.step)", error: answer.message, request: corridor.request,
+                    agent: agent))
             return
         }
         guard let caller = corridor.caller, let call = corridor.call else {
             gateway.log.record(
                 .rejected(
-                    at: now, request: corridor.request, agent: agent, status: answer.status, code: answer.code,
+                    at: now, request: corridor.request, agent: agent, status: answer.status,
+                    code: answer.code,
                     message: answer.message, peer: peer))
             return
         }
@@ -223,7 +231,8 @@ final class Passage: @unchecked Sendable {
         gateway.log.record(
             .denied(
                 at: now, request: corridor.request, caller: caller, meaning: call.meaning, denial: denial,
-                policy: gateway.desk.policy.digest, approval: answer.approval?.id, code: answer.code, peer: peer))
+                policy: gateway.desk.policy.digest, approval: answer.approval?.id, code: answer.code,
+                peer: peer))
     }
 
     private func refuseFault(_ fault: RequestFault) {
@@ -244,7 +253,8 @@ extension Outcome {
     /// Nothing was sent, and why.
     static func notSent(_ why: String) -> Outcome {
         Outcome(
-            kind: .notSent, status: nil, awsRequestID: nil, awsExtendedRequestID: nil, error: why, bytesSent: 0,
+            kind: .notSent, status: nil, awsRequestID: nil, awsExtendedRequestID: nil, error: why,
+            bytesSent: 0,
             bytesReceived: 0, elapsed: .zero)
     }
 }

@@ -61,17 +61,21 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
     let denied = accessDenied(shape)
     switch rebuff {
     case .unidentified(let error): return Answer(status: 403, code: denied, message: text(error))
-    case .unrecognized(let error): return Answer(status: error.status, code: code(error), message: text(error))
+    case .unrecognized(let error):
+        return Answer(status: error.status, code: code(error), message: text(error))
     case .denied(let denial, let caller):
         return Answer(
-            status: 403, code: denied, message: text(denial, caller, owner: desk.policy.agents[caller.agent]?.owner))
+            status: 403, code: denied,
+            message: text(denial, caller, owner: desk.policy.agents[caller.agent]?.owner))
     case .waiting(let id): return waiting(id, desk: desk, now: now)
     case .alreadyDenied(let id), .ended(let id): return ended(id, desk: desk, now: now)
     case .notAsked(let error): return Answer(status: 403, code: "ApprovalRequired", message: text(error))
     case .outcomeUnknown:
         return Answer(
             status: 403, code: "OutcomeUnknown",
-            message: "Countersign sent an earlier attempt of this call to AWS and does not know what came of it; it may have "
+            message:
+                "Countersign sent an earlier attempt of this call to AWS and does not know what "
+                + "came of it; it may have "
                 + "run. This attempt was not sent. Reading the resource shows whether it ran.")
     case .fault(let fault): return Answer(status: 503, code: "ServiceUnavailable", message: text(fault))
     }
@@ -92,17 +96,22 @@ private func waiting(_ id: ApprovalID, desk: Desk, now: Instant) -> Answer {
     guard let approval = desk.room[id] else { return ended(id, desk: desk, now: now) }
     let isFirst = now.since(approval.created) < .seconds(120)
     let message =
-        "Countersign is holding this call for a human; nothing was sent to AWS. Approval \(id): \(summary(approval)), "
-        + "asked by \(list(approval.question.statements.map(\.description))), decided by \(deciders(approval.question.terms)), "
-        + "open \(minutes(approval.expires.since(now))) more. Repeating exactly this call waits for the answer and runs it "
+        "Countersign is holding this call for a human; nothing was sent to AWS. Approval \(id): "
+        + "\(summary(approval)), "
+        + "asked by \(list(approval.question.statements.map(\.description))), decided by "
+        + "\(deciders(approval.question.terms)), "
+        + "open \(minutes(approval.expires.since(now))) more. Repeating exactly this call waits for "
+        + "the answer and runs it "
         + "once if approved; a changed call is a new request."
     return Answer(
-        status: 403, code: isFirst ? "ApprovalRequired" : "ApprovalPending", message: message, approval: approval)
+        status: 403, code: isFirst ? "ApprovalRequired" : "ApprovalPending", message: message,
+        approval: approval)
 }
 
 private func ended(_ id: ApprovalID, desk: Desk, now: Instant) -> Answer {
     guard let approval = desk.room[id] else {
-        return Answer(status: 403, code: "ApprovalExpired", message: "Approval \(id) is over; nothing was sent to AWS.")
+        return Answer(
+            status: 403, code: "ApprovalExpired", message: "Approval \(id) is over; nothing was sent to AWS.")
     }
     let start = "Countersign sent nothing to AWS. Approval \(id): \(summary(approval))"
     switch approval.state {
@@ -111,20 +120,25 @@ private func ended(_ id: ApprovalID, desk: Desk, now: Instant) -> Answer {
         let reason = review?.reason.map { ", reason: \(quoted($0))" } ?? ""
         return Answer(
             status: 403, code: "ApprovalDenied",
-            message: "\(start), was denied by \(review?.approver.text ?? "an approver")\(reason). The denial of exactly this "
+            message:
+                "\(start), was denied by \(review?.approver.text ?? "an approver")\(reason). The "
+                + "denial of exactly this "
                 + "call stands for \(minutes(approval.expires.since(now))) more.", approval: approval)
     case .expired, .pending:
         return Answer(
             status: 403, code: "ApprovalExpired",
-            message: "\(start), expired before anyone answered. Repeating this call asks anew.", approval: approval)
+            message: "\(start), expired before anyone answered. Repeating this call asks anew.",
+            approval: approval)
     case .withdrawn:
         return Answer(
-            status: 403, code: "ApprovalExpired", message: "\(start), was withdrawn. Repeating this call asks anew.",
+            status: 403, code: "ApprovalExpired",
+            message: "\(start), was withdrawn. Repeating this call asks anew.",
             approval: approval)
     case .approved:
         return Answer(
             status: 403, code: "ApprovalExpired",
-            message: "\(start), was approved, and its grant is used up or over. Repeating this call asks anew.",
+            message:
+                "\(start), was approved, and its grant is used up or over. Repeating this call asks anew.",
             approval: approval)
     }
 }
@@ -132,11 +146,14 @@ private func ended(_ id: ApprovalID, desk: Desk, now: Instant) -> Answer {
 private func text(_ error: AskError) -> String {
     switch error {
     case .tooManyPending(let limit):
-        "Countersign did not ask for this call: \(limit) calls of this agent wait for humans already, which is the limit. "
+        "Countersign did not ask for this call: \(limit) calls of this agent wait for humans "
+            + "already, which is the limit. "
             + "Nothing was sent to AWS. `countersign wait ID` shows when one is answered."
     case .reasonMissing(let statements):
-        "Countersign did not ask for this call: \(list(statements.map(\.description))) needs a reason from the agent, and the "
-            + "call carries none. Nothing was sent to AWS. A reason goes into the session token of key `unsigned` "
+        "Countersign did not ask for this call: \(list(statements.map(\.description))) needs a "
+            + "reason from the agent, and the "
+            + "call carries none. Nothing was sent to AWS. A reason goes into the session token of "
+            + "key `unsigned` "
             + "(`task=...;reason=...`) or the header X-Countersign-Reason."
     }
 }
@@ -164,21 +181,27 @@ private func text(_ denial: Denial, _ caller: Caller, owner: String?) -> String 
         case .statement(let id): return "\(pair) (denied by \(id))"
         case .byDefault: return "\(pair) (no statement allows it)"
         case .unknownResource: return "\(pair) (the request does not name the resource)"
-        case .vendsCredentials: return "\(pair) (its reply holds credentials, and no statement names the action itself)"
+        case .vendsCredentials:
+            return "\(pair) (its reply holds credentials, and no statement names the action itself)"
         case .unsignedByModel: return "\(pair) (AWS takes this operation unsigned; it is not relayed)"
         }
     }
-    return "Countersign on this host refused this call under its policy; AWS IAM was not asked and nothing was sent. Agent "
+    return
+        "Countersign on this host refused this call under its policy; AWS IAM was not asked and "
+        + "nothing was sent. Agent "
         + "\(caller.agent): \(list(items, atMost: 5)). Policy owner: \(owner ?? "the operator of this host")."
 }
 
 private func text(_ error: IdentificationError) -> String {
     switch error {
     case .realKey(let id):
-        "Countersign refused this call: it is signed with a real AWS key (\(id)), which this agent should not hold; the use is "
-            + "recorded. Calls through Countersign are unsigned (`--no-sign-request`) or signed with the key id `unsigned`."
+        "Countersign refused this call: it is signed with a real AWS key (\(id)), which this agent "
+            + "should not hold; the use is "
+            + "recorded. Calls through Countersign are unsigned (`--no-sign-request`) or signed "
+            + "with the key id `unsigned`."
     case .foreignCredential(let what):
-        "Countersign refused this call: it carries \(what). Calls through Countersign are unsigned (`--no-sign-request`) or "
+        "Countersign refused this call: it carries \(what). Calls through Countersign are unsigned "
+            + "(`--no-sign-request`) or "
             + "signed with the key id `unsigned`."
     case .malformed(let why): "Countersign refused this call: \(why)."
     }
@@ -202,15 +225,19 @@ func text(_ error: RecognitionError) -> String {
     switch error {
     case .malformed(let part, let why): "Countersign cannot read this call: \(part): \(why)"
     case .unknownOperation(let service, let method, let path):
-        "Countersign knows no AWS operation \(service.map { "of \($0) " } ?? "")for \(method) \(quoted(path)); calls that are "
+        "Countersign knows no AWS operation \(service.map { "of \($0) " } ?? "")for \(method) "
+            + "\(quoted(path)); calls that are "
             + "not understood are not sent"
     case .ambiguous(let services, let operation, let settings):
-        "this call fits several services: \(list(services, last: "and"))\(operation.map { " (\($0))" } ?? ""). "
+        "this call fits several services: "
+            + "\(list(services, last: "and"))\(operation.map { " (\($0))" } ?? ""). "
             + "\(list(settings, last: "or")) settles it"
     case .disagreement(let what): "the parts of this call that name its service do not agree: \(what)"
-    case .noEndpoint(let service, let region): "the catalog has no endpoint of \(service) in region \(quoted(region))"
+    case .noEndpoint(let service, let region):
+        "the catalog has no endpoint of \(service) in region \(quoted(region))"
     case .noRegion(let service):
-        "this call of \(service) names no region and none is configured; AWS_REGION with key id `unsigned`, or serve --region, "
+        "this call of \(service) names no region and none is configured; AWS_REGION with key id "
+            + "`unsigned`, or serve --region, "
             + "gives one"
     case .bodyTooLarge(let limit): "the body is over the limit of \(limit) bytes; nothing was sent to AWS"
     case .unsupportedBody(let what): "Countersign does not take this form of body: \(what)"
@@ -219,13 +246,17 @@ func text(_ error: RecognitionError) -> String {
 
 private func text(_ fault: Rebuff.Fault) -> String {
     switch fault {
-    case .logUnwritable: "Countersign cannot write its log, so it signs nothing. Its operator must make room or mend the disk."
+    case .logUnwritable:
+        "Countersign cannot write its log, so it signs nothing. Its operator must make room or mend the disk."
     case .credentials(let why): "Countersign has no usable AWS credentials: \(why). Nothing was sent."
     case .upstream(let why): "Countersign could not reach AWS: \(why). Nothing was sent."
     case .upstreamRefusesCredentials(let code):
         "AWS refused the gateway's own credentials (\(code)). Countersign's operator must renew them."
-    case .grantGone: "the grant for this call ended while it was being sent. Nothing was sent; repeating the call asks anew."
-    case .defect: "Countersign failed on this call; nothing was sent. Its operator finds the reason in its output."
+    case .grantGone:
+        "the grant for this call ended while it was being sent. Nothing was sent; repeating the "
+            + "call asks anew."
+    case .defect:
+        "Countersign failed on this call; nothing was sent. Its operator finds the reason in its output."
     }
 }
 

@@ -6,9 +6,10 @@ import Vocabulary
 
 /// The way of AWS's answer back to the agent.
 ///
-/// Answers of status 400 and above, and all answers to uses, are kept whole while they fit into ``StoredReply/byteCountMax``, so that
-/// late attempts get them and so that what they say of the gateway's own credentials can be held back; everything else streams, and a
-/// slow client slows AWS down. Confined to the loop, but for ``ReplySink``'s three calls.
+/// Answers of status 400 and above, and all answers to uses, are kept whole while they fit into
+/// ``StoredReply/byteCountMax``, so that late attempts get them and so that what they say of the gateway's
+/// own credentials can be held back; everything else streams, and a slow client slows AWS down. Confined to
+/// the loop, but for ``ReplySink``'s three calls.
 final class Relay: ReplySink, @unchecked Sendable {
     // INVARIANT: @unchecked is sound because `flow` is locked and all else is touched on the loop only.
     private let passage: Passage
@@ -34,7 +35,8 @@ final class Relay: ReplySink, @unchecked Sendable {
     init(_ passage: Passage, sending: Sending) {
         self.passage = passage
         keeps = sending.key != nil && !sending.uses.isEmpty
-        // A read for a client that left is not worth its bytes; a write runs on, so that its outcome is known.
+        // A read for a client that left is not worth its bytes; a write runs on, so that its outcome is
+        // known.
         runsOn = sending.mutates || !sending.uses.isEmpty
     }
 
@@ -116,7 +118,9 @@ final class Relay: ReplySink, @unchecked Sendable {
     }
 
     private func ended(_ outcome: Outcome) {
-        guard let head, let body = kept, outcome.kind == .answered else { return passage.take(.outcome(outcome, nil)) }
+        guard let head, let body = kept, outcome.kind == .answered else {
+            return passage.take(.outcome(outcome, nil))
+        }
         let isHEAD = exchange.head.method == "HEAD"
         if isHEAD { stream(head) }
         let reply = StoredReply(status: head.status, fields: head.fields, body: body)
@@ -129,7 +133,8 @@ extension Outcome {
     /// The same with another kind.
     fileprivate func with(kind: Kind) -> Outcome {
         Outcome(
-            kind: kind, status: status, awsRequestID: awsRequestID, awsExtendedRequestID: awsExtendedRequestID,
+            kind: kind, status: status, awsRequestID: awsRequestID,
+            awsExtendedRequestID: awsExtendedRequestID,
             error: error, bytesSent: bytesSent, bytesReceived: bytesReceived, elapsed: elapsed)
     }
 }
@@ -148,10 +153,11 @@ private let ownCredentialFaults: Set<String> = [
     "UnrecognizedClientException",
 ]
 
-/// Codes by which AWS says that it did not act because of load: botocore's list of throttling codes, without those that are also used
-/// for other limits.
+/// Codes by which AWS says that it did not act because of load: botocore's list of throttling codes, without
+/// those that are also used for other limits.
 private let throttlingCodes: Set<String> = [
-    "BandwidthLimitExceeded", "EC2ThrottledException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
+    "BandwidthLimitExceeded", "EC2ThrottledException", "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
     "RequestThrottled", "RequestThrottledException", "SlowDown", "ThrottledException", "Throttling",
     "ThrottlingException", "TooManyRequestsException",
 ]
@@ -162,7 +168,8 @@ func isThrottled(_ reply: StoredReply) -> Bool {
     return throttlingCodes.contains(code)
 }
 
-/// The error code of an AWS answer: the header's, the JSON `__type` or `code`, or the first `<Code>` of an XML body.
+/// The error code of an AWS answer: the header's, the JSON `__type` or `code`, or the first `<Code>` of an
+/// XML body.
 func errorCode(_ reply: StoredReply) -> String? {
     func bare(_ text: String) -> String {
         let name = text.split(separator: ":", omittingEmptySubsequences: false).first ?? ""
@@ -175,7 +182,8 @@ func errorCode(_ reply: StoredReply) -> String? {
         return (json["__type"]?.string ?? json["code"]?.string ?? json["Code"]?.string).map(bare)
     }
     let text = String(decoding: reply.body.prefix(8_192), as: UTF8.self)
-    guard let start = text.firstRange(of: "<Code>"), let end = text[start.upperBound...].firstRange(of: "</Code>")
+    guard let start = text.firstRange(of: "<Code>"),
+        let end = text[start.upperBound...].firstRange(of: "</Code>")
     else { return nil }
     return String(text[start.upperBound..<end.lowerBound])
 }

@@ -11,10 +11,13 @@ import Vocabulary
 extension Configuration {
     /// The configuration that `flags`, this process's environment and the configuration file make.
     ///
-    /// `file` is the file to read; nil for `$COUNTERSIGN_CONFIG`, else `/etc/countersign/config.yaml` if it is there.
+    /// `file` is the file to read; nil for `$COUNTERSIGN_CONFIG`, else `/etc/countersign/config.yaml` if it
+    /// is there.
     ///
     /// - Throws: ``ConfigurationError``.
-    package static func load(flags: [String: [String]], file: String?) throws(ConfigurationError) -> Configuration {
+    package static func load(flags: [String: [String]], file: String?) throws(ConfigurationError)
+        -> Configuration
+    {
         let environment = processEnvironment()
         let standard = "/etc/countersign/config.yaml"
         let path = file ?? environment["COUNTERSIGN_CONFIG"] ?? (access(standard, F_OK) == 0 ? standard : nil)
@@ -30,7 +33,8 @@ extension Configuration {
 
 /// Runs the gate until a signal ends it. `out` gets one line or block of text for the operator at a time.
 ///
-/// SIGHUP reloads the policies; SIGTERM and SIGINT stop in good order: calls on their way to AWS finish, calls that wait are cut.
+/// SIGHUP reloads the policies; SIGTERM and SIGINT stop in good order: calls on their way to AWS finish,
+/// calls that wait are cut.
 ///
 /// - Throws: whatever keeps it from serving, before the first listener opens.
 package func serve(_ configuration: Configuration, out: @escaping @Sendable (String) -> Void) throws {
@@ -43,7 +47,8 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
         try makeSocketFolder(socket, state: configuration.state)
     }
     let credentials = try findCredentials(
-        environment: credentialEnvironment(configuration), credentialProcess: configuration.credentialProcess, at: clock.wall)
+        environment: credentialEnvironment(configuration), credentialProcess: configuration.credentialProcess,
+        at: clock.wall)
     var logSetting = LogSetting()
     logSetting.syncsAlways = configuration.demandsSync
     logSetting.reserveByteCount = UInt64(configuration.logReserveBytes)
@@ -58,7 +63,8 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     var desk = Desk(policy: policy, recognition: recognition)
     (desk.room, desk.grants) = (fold.room, fold.grants)
     let gateway = Gateway(
-        configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder, credentials: credentials,
+        configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
+        credentials: credentials,
         desk: desk, out: out)
     let listeners = try gateway.open(fold)
     var signal: Int32 = 0
@@ -82,7 +88,8 @@ extension Gateway {
         for request in fold.open {
             let outcome = Outcome(
                 kind: .unknown, status: nil, awsRequestID: nil, awsExtendedRequestID: nil,
-                error: "the sidecar stopped before an outcome was written", bytesSent: 0, bytesReceived: 0, elapsed: .zero)
+                error: "the sidecar stopped before an outcome was written", bytesSent: 0, bytesReceived: 0,
+                elapsed: .zero)
             note(.outcome(outcome, of: request.entry, request: request.request, at: now))
         }
         for door in configuration.doors where bindings[door.agent] == nil {
@@ -102,7 +109,8 @@ extension Gateway {
         let agents = ListenAddress.socket(path: configuration.agentSocket, mode: 0o666, group: nil)
         listeners.append(try Listener.open(agents, tag: .agents, on: loop, serving: keeper))
         for door in configuration.doors {
-            let listener = try Listener.open(door.address.listen, tag: .agent(door.agent), on: loop, serving: keeper)
+            let listener = try Listener.open(
+                door.address.listen, tag: .agent(door.agent), on: loop, serving: keeper)
             listeners.append(listener)
             addresses[door.agent] = listener.address.text
         }
@@ -112,16 +120,23 @@ extension Gateway {
     }
 
     private func greet(_ listeners: [Listener]) {
-        out("countersign \(gateVersion) serves \(desk.policy.statements.count) statements of \(configuration.policies)")
+        out(
+            "countersign \(gateVersion) serves \(desk.policy.statements.count) statements of "
+                + "\(configuration.policies)"
+        )
         let purposes = ["control socket", "agents' socket"] + configuration.doors.map { "agent \($0.agent)" }
         for (purpose, listener) in zip(purposes, listeners) { out("  \(purpose): \(listener.address.text)") }
         out("  log: \(configuration.state)/log")
         switch configuration.upstream {
         case .aws: break
-        case .fixed(let authority, let usesTLS): out("  upstream: \(usesTLS ? "https" : "http")://\(authority)")
+        case .fixed(let authority, let usesTLS):
+            out("  upstream: \(usesTLS ? "https" : "http")://\(authority)")
         }
         if configuration.allowsSameUID {
-            out("  WARNING: --allow-same-uid: an approver may answer from the agent's own uid. A seat belt, not a lock.")
+            out(
+                "  WARNING: --allow-same-uid: an approver may answer from the agent's own uid. A "
+                    + "seat belt, not a lock."
+            )
         }
         out("ready")
     }
@@ -132,7 +147,9 @@ extension Gateway {
             let policy = try loadPolicies(configuration.policies)
             loop.execute { [self] in
                 desk.policy = policy
-                note(.policyLoaded(at: clock.now, policy: policy.digest, statementCount: policy.statements.count))
+                note(
+                    .policyLoaded(
+                        at: clock.now, policy: policy.digest, statementCount: policy.statements.count))
                 out("policies reloaded: \(policy.statements.count) statements, \(policy.digest)")
                 // What waits is judged again under the set of this moment.
                 for id in Array(waiting.keys) { wake(id) }
@@ -173,7 +190,8 @@ extension ListenAddress {
 
 // MARK: - The process
 
-/// Blocks `signals` in this thread and all that it starts, so that ``serve(_:out:)`` alone waits for them; ignores SIGPIPE.
+/// Blocks `signals` in this thread and all that it starts, so that ``serve(_:out:)`` alone waits for them;
+/// ignores SIGPIPE.
 private func blockSignals(_ signals: [Int32]) -> sigset_t {
     var set = sigset_t()
     sigemptyset(&set)
@@ -183,7 +201,8 @@ private func blockSignals(_ signals: [Int32]) -> sigset_t {
     return set
 }
 
-/// The folder of a socket: one of ours below the state folder is private, any other must be there or is made so that others may pass.
+/// The folder of a socket: one of ours below the state folder is private, any other must be there or is made
+/// so that others may pass.
 private func makeSocketFolder(_ socket: String, state: String) throws(FileError) {
     guard let slash = socket.lastIndex(of: "/") else { throw FileError(socket, "is not an absolute path") }
     let folder = String(socket[..<slash])
@@ -194,7 +213,9 @@ private func makeSocketFolder(_ socket: String, state: String) throws(FileError)
 
 private func groupID(_ name: String) throws(ConfigurationError) -> UInt32 {
     if let number = UInt32(name) { return number }
-    guard let entry = getgrnam(name) else { throw ConfigurationError("control-group: there is no group `\(shown(name))`") }
+    guard let entry = getgrnam(name) else {
+        throw ConfigurationError("control-group: there is no group `\(shown(name))`")
+    }
     return entry.pointee.gr_gid
 }
 
@@ -204,12 +225,15 @@ private func hostName() -> String {
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// The environment in which credentials are looked for: `--profile` goes before keys of the environment, as in AWS's own tools.
+/// The environment in which credentials are looked for: `--profile` goes before keys of the environment, as
+/// in AWS's own tools.
 private func credentialEnvironment(_ configuration: Configuration) -> [String: String] {
     var environment = processEnvironment()
     guard let profile = configuration.profile else { return environment }
     environment["AWS_PROFILE"] = profile
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] { environment[name] = nil }
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+        environment[name] = nil
+    }
     return environment
 }
 
@@ -218,8 +242,11 @@ func processEnvironment() -> [String: String] {
     var variables: [String: String] = [:]
     var next = environ
     while let entry = next.pointee {
-        let parts = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        if parts.count == 2, variables[String(parts[0])] == nil { variables[String(parts[0])] = String(parts[1]) }
+        let parts = String(cString: entry).split(
+            separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2, variables[String(parts[0])] == nil {
+            variables[String(parts[0])] = String(parts[1])
+        }
         next = next.advanced(by: 1)
     }
     return variables

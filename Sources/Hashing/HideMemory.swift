@@ -1,6 +1,7 @@
 import COpenSSL
 
-/// Keeps secrets in this process's memory: no tracing by others of its user, no core files (THREATS.md section 13).
+/// Keeps secrets in this process's memory: no tracing by others of its user, no core files (THREATS.md
+/// section 13).
 ///
 /// - Returns: Whether both are now so. The gate must not serve otherwise.
 package func hideMemory() -> Bool { cs_hide_memory() == 0 }

@@ -15,8 +15,8 @@ package struct ListenerBinding: Hashable, Sendable {
 
 /// Why a request's credential is refused. Every case is answered 403 and recorded.
 package enum IdentificationError: Error, Sendable, Hashable {
-    /// What looks like a real AWS key (`AKIA…`, `ASIA…`): the agent holds a key it should not have. `id` is the key id, cut to
-    /// its first and last four characters.
+    /// What looks like a real AWS key (`AKIA…`, `ASIA…`): the agent holds a key it should not have. `id` is
+    /// the key id, cut to its first and last four characters.
     case realKey(id: String)
     /// A credential that is neither absent nor the dummy key `unsigned`.
     case foreignCredential(String)
@@ -26,12 +26,14 @@ package enum IdentificationError: Error, Sendable, Hashable {
 
 /// Who calls: the listener's agent, if the request is unsigned or signed with the dummy key `unsigned`.
 ///
-/// The dummy key's signature proves nothing and is not checked. Its scope carries region and service; its session token may be
-/// `task=…;reason=…`, percent-encoded. Task and reason come from the token, else from `X-Countersign-Task` and `-Reason`, else the
-/// task from the SDK's application id (`app/…` in User-Agent).
+/// The dummy key's signature proves nothing and is not checked. Its scope carries region and service; its
+/// session token may be `task=…;reason=…`, percent-encoded. Task and reason come from the token, else from
+/// `X-Countersign-Task` and `-Reason`, else the task from the SDK's application id (`app/…` in User-Agent).
 ///
-/// - Throws: ``IdentificationError`` for every other credential, in the header or the query, and for two at once.
-package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(IdentificationError) -> Caller {
+/// - Throws: ``IdentificationError`` for every other credential, in the header or the query, and for two at
+///   once.
+package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(IdentificationError) -> Caller
+{
     let presented = try PresentedCredential(head)
     var claims = Claims()
     var scope: CredentialScope?
@@ -59,13 +61,17 @@ private struct Claims {
         for field in token.split(separator: ";", omittingEmptySubsequences: false) {
             let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, let text = percentDecoded(parts[1]) else {
-                throw .malformed(why: "the session token of key `unsigned` must read `task=...;reason=...`, percent-encoded")
+                throw .malformed(
+                    why:
+                        "the session token of key `unsigned` must read `task=...;reason=...`, percent-encoded"
+                )
             }
             switch parts[0] {
             case "task" where task == nil: task = ClaimedText(text, source: .sessionToken)
             case "reason" where reason == nil: reason = ClaimedText(text, source: .sessionToken)
             default:
-                throw .malformed(why: "the session token of key `unsigned` may hold `task` and `reason`, each once")
+                throw .malformed(
+                    why: "the session token of key `unsigned` may hold `task` and `reason`, each once")
             }
         }
     }
@@ -79,7 +85,8 @@ private struct Claims {
     }
 }
 
-/// `text` with each `%XX` decoded once; nil for a bad escape or bad UTF-8. `+` stays: nothing here holds a blank.
+/// `text` with each `%XX` decoded once; nil for a bad escape or bad UTF-8. `+` stays: nothing here holds a
+/// blank.
 func percentDecoded(_ text: Substring) -> String? {
     var bytes: [UInt8] = []
     var rest = text.utf8.makeIterator()

@@ -3,16 +3,20 @@ import Vocabulary
 /// The credential that a request carries, as far as this version takes any.
 enum PresentedCredential: Hashable {
     case none
-    /// The documented dummy key `unsigned`, with the scope it signs for (SigV2 has none) and its session token.
+    /// The documented dummy key `unsigned`, with the scope it signs for (SigV2 has none) and its session
+    /// token.
     case dummy(scope: CredentialScope?, token: String?)
 
     /// The one credential in `head`: in `Authorization`, or in the query.
     ///
-    /// - Throws: ``IdentificationError`` for any but the dummy key, for a credential in both places, and for one that cannot be read.
+    /// - Throws: ``IdentificationError`` for any but the dummy key, for a credential in both places, and for
+    ///   one that cannot be read.
     init(_ head: RequestHead) throws(IdentificationError) {
         let header = head.values(of: "authorization")
         let query = try QueryCredential(head.rawQuery)
-        guard header.count <= 1 else { throw .malformed(why: "there are \(header.count) authorization headers") }
+        guard header.count <= 1 else {
+            throw .malformed(why: "there are \(header.count) authorization headers")
+        }
         let token = head["x-amz-security-token"]
         switch (header.first, query) {
         case (nil, nil):
@@ -20,7 +24,8 @@ enum PresentedCredential: Hashable {
                 throw .foreignCredential("an x-amz-security-token without a signature")
             }
             self = .none
-        case (.some, .some): throw .malformed(why: "there is a credential in the header and another in the query")
+        case (.some, .some):
+            throw .malformed(why: "there is a credential in the header and another in the query")
         case (.some(let text), nil): self = .dummy(scope: try scope(inAuthorization: text), token: token)
         case (nil, .some(let credential)):
             guard token == nil || credential.token == nil else {
@@ -42,11 +47,14 @@ private struct QueryCredential {
         var isSigned = false
         for item in (query ?? "").split(separator: "&") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = percentDecoded(parts[0]), let value = percentDecoded(parts.count > 1 ? parts[1] : "")
+            guard let name = percentDecoded(parts[0]),
+                let value = percentDecoded(parts.count > 1 ? parts[1] : "")
             else { continue }
             switch name.asciiLowercased {
             case "x-amz-credential":
-                guard credential == nil else { throw .malformed(why: "the query holds X-Amz-Credential twice") }
+                guard credential == nil else {
+                    throw .malformed(why: "the query holds X-Amz-Credential twice")
+                }
                 credential = value
             case "awsaccesskeyid":
                 guard legacyKey == nil else { throw .malformed(why: "the query holds AWSAccessKeyId twice") }
@@ -72,20 +80,25 @@ private struct QueryCredential {
 /// The scope in an `Authorization` value, which must be SigV4 with the dummy key.
 private func scope(inAuthorization text: String) throws(IdentificationError) -> CredentialScope {
     let algorithm = "AWS4-HMAC-SHA256"
-    guard text.hasPrefix(algorithm), let blank = text.utf8.dropFirst(algorithm.utf8.count).first, blank == 0x20 else {
+    guard text.hasPrefix(algorithm), let blank = text.utf8.dropFirst(algorithm.utf8.count).first,
+        blank == 0x20
+    else {
         let scheme = String(text.prefix { $0 != " " }.prefix(32))
         throw .foreignCredential("an authorization of scheme `\(scheme)`")
     }
     var fields: [String: String] = [:]
     for part in text.dropFirst(algorithm.count).split(separator: ",") {
-        let pair = part.drop { $0 == " " }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let pair = part.drop { $0 == " " }.split(
+            separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard pair.count == 2, fields.updateValue(String(pair[1]), forKey: String(pair[0])) == nil else {
             throw .malformed(why: "the authorization header cannot be read")
         }
     }
     guard fields.count == 3, let credential = fields["Credential"], fields["SignedHeaders"] != nil,
         fields["Signature"] != nil
-    else { throw .malformed(why: "the authorization header must hold Credential, SignedHeaders and Signature") }
+    else {
+        throw .malformed(why: "the authorization header must hold Credential, SignedHeaders and Signature")
+    }
     return try CredentialScope(credential: credential)
 }
 
@@ -94,7 +107,8 @@ extension CredentialScope {
     fileprivate init(credential text: String) throws(IdentificationError) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         try requireDummy(parts[0])
-        guard parts.count == 5, parts[4] == "aws4_request", parts[1].utf8.count == 8, parts[1].utf8.allSatisfy(\.isDigit)
+        guard parts.count == 5, parts[4] == "aws4_request", parts[1].utf8.count == 8,
+            parts[1].utf8.allSatisfy(\.isDigit)
         else { throw .malformed(why: "the credential must read `unsigned/DATE/REGION/SERVICE/aws4_request`") }
         let region = parts[2]
         let service = parts[3].asciiLowercased

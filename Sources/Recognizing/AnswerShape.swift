@@ -21,7 +21,8 @@ package func answerShape(_ head: RequestHead, catalog: Catalog = .builtIn) -> An
     if head["x-amz-target"] != nil {
         let is10 = head["content-type"].map(mediaType) == "application/x-amz-json-1.0"
         return AnswerShape(
-            wireProtocol: is10 ? .awsJSON10 : .awsJSON11, isS3: false, isQueryCompatible: head["x-amzn-query-mode"] != nil)
+            wireProtocol: is10 ? .awsJSON10 : .awsJSON11, isS3: false,
+            isQueryCompatible: head["x-amzn-query-mode"] != nil)
     }
     if head["smithy-protocol"] == "rpc-v2-cbor" {
         return AnswerShape(wireProtocol: .rpcV2CBOR, isS3: false, isQueryCompatible: false)

@@ -2,11 +2,13 @@ import Vocabulary
 
 /// What a request means: everything that decides, and nothing that does not.
 ///
-/// Copyable and comparable: policy judges it, the log writes it, tests compare it. It gives no right to send anything.
+/// Copyable and comparable: policy judges it, the log writes it, tests compare it. It gives no right to send
+/// anything.
 package struct Meaning: Hashable, Sendable {
     /// The service model's name (botocore's client name): `dynamodb`.
     package let service: String
-    /// Further services whose operation of that name the request may as well be; their pairs are in ``pairs``.
+    /// Further services whose operation of that name the request may as well be; their pairs are in
+    /// ``pairs``.
     package let candidates: [String]
     package let operation: String
     package let wireProtocol: WireProtocol
@@ -18,10 +20,12 @@ package struct Meaning: Hashable, Sendable {
     package let region: String
     /// Never empty for a call that policy may allow. In the order of the request, without doubles.
     package let pairs: [Pair]
-    /// All parsed parameters by their model names; an opaque payload member is replaced by its SHA-256 and length.
+    /// All parsed parameters by their model names; an opaque payload member is replaced by its SHA-256 and
+    /// length.
     package let parameters: JSON
     package let keys: ConditionKeys
-    /// Whether the reply holds credentials (THREATS.md section 8): a statement must name the action literally.
+    /// Whether the reply holds credentials (THREATS.md section 8): a statement must name the action
+    /// literally.
     package let vendsCredentials: Bool
     /// `sts:GetCallerIdentity`, which IAM never asks permission for.
     package let isAlwaysAnswered: Bool
@@ -101,7 +105,8 @@ package struct Call: Sendable {
 
 /// The outbound request, sealed: rebuilt from the typed value, never passed through, never changed after.
 ///
-/// Signing adds `x-amz-date`, `authorization`, for S3 `x-amz-content-sha256` and the gateway's own session token; nothing else.
+/// Signing adds `x-amz-date`, `authorization`, for S3 `x-amz-content-sha256` and the gateway's own session
+/// token; nothing else.
 package struct SealedRequest: Sendable {
     /// What follows the head.
     package enum Body: Hashable, Sendable {
@@ -129,13 +134,15 @@ package struct SealedRequest: Sendable {
     package let path: String
     /// Percent-encoded, without the `?`; empty when there is none.
     package let query: String
-    /// The allow-listed fields in the order to send; all of them are signed. No Host, no Content-Length, nothing hop by hop.
+    /// The allow-listed fields in the order to send; all of them are signed. No Host, no Content-Length,
+    /// nothing hop by hop.
     package let fields: [HeaderField]
     package let body: Body
     package let signingName: String
     package let signingRegion: String
     package let pathStyle: PathStyle
-    /// Whether sending it twice does no harm, so that libcurl may repeat it when a kept connection proves dead.
+    /// Whether sending it twice does no harm, so that libcurl may repeat it when a kept connection proves
+    /// dead.
     package let mayRepeat: Bool
     /// SHA-256 over method, authority, path, query, fields and body: compared when a held call is released.
     package let wireDigest: Digest

@@ -25,7 +25,10 @@ package struct SurroundingRooms {
     package let words: (RecognitionError) -> PrintedRejection
 
     package init(
-        head: @escaping (String, String, [(name: String, value: String)]) -> Result<RequestHead, PrintedRejection>,
+        head:
+            @escaping (String, String, [(name: String, value: String)]) -> Result<
+                RequestHead, PrintedRejection
+            >,
         words: @escaping (RecognitionError) -> PrintedRejection
     ) {
         self.head = head
@@ -35,10 +38,12 @@ package struct SurroundingRooms {
 
 /// The answer to one line of `debug recognize --jsonl`, without a line break.
 ///
-/// In: `{"id","method","target","headers":[[name,value],…],"body_b64"}`, unknown members refused, `body_b64` may be missing. Out:
-/// `{"id","service","operation","region","pairs":[{"action","resource","level"}],"digest"}`, with `candidates` when there are
-/// further services, or `{"id","error":{"status","code","message"}}`, with `candidates` when the services are told apart by nothing.
-/// The identity of the caller is not looked at: the credential's scope counts whatever its key, if `setting` says that scopes do.
+/// In: `{"id","method","target","headers":[[name,value],…],"body_b64"}`, unknown members refused, `body_b64`
+/// may be missing. Out:
+/// `{"id","service","operation","region","pairs":[{"action","resource","level"}],"digest"}`, with
+/// `candidates` when there are further services, or `{"id","error":{"status","code","message"}}`, with
+/// `candidates` when the services are told apart by nothing. The identity of the caller is not looked at: the
+/// credential's scope counts whatever its key, if `setting` says that scopes do.
 package func recognizeLine(
     _ line: [UInt8], setting: RecognitionSetting, rooms: SurroundingRooms, catalog: Catalog = .builtIn
 ) -> [UInt8] {
@@ -56,7 +61,9 @@ package func recognizeLine(
             members.append(.init("error", rejection(printed)))
         } else if let error = error as? RecognitionError {
             var told = rejection(rooms.words(error)).members ?? []
-            if case .ambiguous(let services, _, _) = error { told.append(.init("candidates", .strings(services))) }
+            if case .ambiguous(let services, _, _) = error {
+                told.append(.init("candidates", .strings(services)))
+            }
             members.append(.init("error", .object(told)))
         }
         return JSON.object(members).line
@@ -76,7 +83,9 @@ private struct LineInput {
 
     init(_ line: [UInt8]) throws {
         let json: JSON
-        do { json = try JSON(parsing: line) } catch { throw LineError(why: "the line is not JSON: \(words(error))") }
+        do { json = try JSON(parsing: line) } catch {
+            throw LineError(why: "the line is not JSON: \(words(error))")
+        }
         let known = ["id", "method", "target", "headers", "body_b64"]
         guard let members = json.members, members.allSatisfy({ known.contains($0.name) }) else {
             throw LineError(why: "the line is not an object with id, method, target, headers and body_b64")
@@ -86,7 +95,8 @@ private struct LineInput {
         else { throw LineError(why: "method, target or headers is missing") }
         var fields: [(name: String, value: String)] = []
         for row in rows {
-            guard let pair = row.array, pair.count == 2, let name = pair[0].string, let value = pair[1].string else {
+            guard let pair = row.array, pair.count == 2, let name = pair[0].string, let value = pair[1].string
+            else {
                 throw LineError(why: "headers is not a list of pairs of name and value")
             }
             fields.append((name, value))
@@ -95,7 +105,9 @@ private struct LineInput {
         switch json["body_b64"] {
         case nil, .null?: break
         case .string(let text)?:
-            guard let decoded = Base64.decode(text.utf8) else { throw LineError(why: "body_b64 is not base64") }
+            guard let decoded = Base64.decode(text.utf8) else {
+                throw LineError(why: "body_b64 is not base64")
+            }
             body = decoded
         default: throw LineError(why: "body_b64 is no text")
         }
@@ -111,12 +123,16 @@ private struct LineInput {
         switch try bodyPlan(head, setting: setting) {
         case .none, .whole: break
         }
-        guard body.count <= bodyByteCountMax else { throw RecognitionError.bodyTooLarge(limit: bodyByteCountMax) }
+        guard body.count <= bodyByteCountMax else {
+            throw RecognitionError.bodyTooLarge(limit: bodyByteCountMax)
+        }
         if let length = head["content-length"], length != String(body.count) {
-            throw RecognitionError.malformed(part: "the body", why: "it has \(body.count) bytes, Content-Length says \(length)")
+            throw RecognitionError.malformed(
+                part: "the body", why: "it has \(body.count) bytes, Content-Length says \(length)")
         }
         let caller = Caller(
-            agent: try AgentName(parsing: "local"), session: SessionID(random: 0), strength: .listener, task: nil,
+            agent: try AgentName(parsing: "local"), session: SessionID(random: 0), strength: .listener,
+            task: nil,
             reason: nil, scope: try claimedScope(head))
         return try recognize(
             InboundRequest(head: head, body: body), caller: caller, setting: setting, catalog: catalog)
@@ -127,8 +143,10 @@ private struct LineInput {
 func claimedScope(_ head: RequestHead) throws(RecognitionError) -> CredentialScope? {
     var credentials: [Substring] = []
     if let text = head["authorization"] {
-        credentials += text.split(whereSeparator: { $0 == " " || $0 == "," }).filter { $0.hasPrefix("Credential=") }
-            .map { $0.dropFirst(11) }
+        credentials += text.split(whereSeparator: { $0 == " " || $0 == "," }).filter {
+            $0.hasPrefix("Credential=")
+        }
+        .map { $0.dropFirst(11) }
     }
     for item in try queryItems(head.rawQuery ?? "", part: "the query")
     where item.name.asciiLowercased.isSame(as: "x-amz-credential") {
@@ -137,7 +155,8 @@ func claimedScope(_ head: RequestHead) throws(RecognitionError) -> CredentialSco
     guard let credential = credentials.first else { return nil }
     let parts = credential.split(separator: "/", omittingEmptySubsequences: false)
     guard credentials.count == 1, parts.count == 5, parts[4].utf8.elementsEqual("aws4_request".utf8) else {
-        throw .malformed(part: "the credential", why: "it does not read `KEY/DATE/REGION/SERVICE/aws4_request`")
+        throw .malformed(
+            part: "the credential", why: "it does not read `KEY/DATE/REGION/SERVICE/aws4_request`")
     }
     return CredentialScope(region: String(parts[2]), service: String(parts[3]).asciiLowercased)
 }
@@ -148,14 +167,16 @@ private func rejection(_ told: PrintedRejection) -> JSON {
 
 private func printed(_ meaning: Meaning, id: JSON) -> JSON {
     var members: [JSON.Member] = [
-        .init("id", id), .init("service", .string(meaning.service)), .init("operation", .string(meaning.operation)),
+        .init("id", id), .init("service", .string(meaning.service)),
+        .init("operation", .string(meaning.operation)),
         .init("region", .string(meaning.region)),
         .init(
             "pairs",
             .array(
                 meaning.pairs.map { pair in
                     [
-                        "action": .string(pair.action.description), "resource": .string(pair.resource.description),
+                        "action": .string(pair.action.description),
+                        "resource": .string(pair.resource.description),
                         "level": .string(pair.level.description),
                     ]
                 })),

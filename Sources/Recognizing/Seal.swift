@@ -12,7 +12,9 @@ func seal(
     let digest = meaningDigest(readings, first, pairs: pairs, caller: caller, head: request.head)
     let meaning = Meaning(
         service: operation.service.name,
-        candidates: unique(readings.map { $0.candidate.operation.service.name }).filter { $0 != operation.service.name },
+        candidates: unique(readings.map { $0.candidate.operation.service.name }).filter {
+            $0 != operation.service.name
+        },
         operation: operation.name, wireProtocol: first.candidate.wireProtocol, partition: first.partition,
         account: first.account, region: first.region, pairs: pairs, parameters: first.parameters,
         keys: conditionKeys(first, request: request, caller: caller),
@@ -20,17 +22,20 @@ func seal(
             $0.candidate.operation.vendsCredentials || $0.candidate.operation.replyCarriesKeys
         },
         isAlwaysAnswered: operation.service.name == "sts" && operation.name == "GetCallerIdentity",
-        isUnsignedByModel: readings.contains { $0.candidate.operation.isUnsignedByModel }, itemCount: first.named.itemCount,
+        isUnsignedByModel: readings.contains { $0.candidate.operation.isUnsignedByModel },
+        itemCount: first.named.itemCount,
         bodyByteCount: request.body.count, digest: digest)
-    return Call(meaning: meaning, sealed: try sealed(first, meaning: meaning, request: request, query: query, setting: setting))
+    return Call(
+        meaning: meaning,
+        sealed: try sealed(first, meaning: meaning, request: request, query: query, setting: setting))
 }
 
 // MARK: - Meaning
 
 /// SHA-256 over the canonical form of DESIGN.md 7.2.
 ///
-/// Parameters keep the spelling of their numbers. Members that SDKs fill with a fresh token, and checksums of what is in the digest
-/// anyway, are left out.
+/// Parameters keep the spelling of their numbers. Members that SDKs fill with a fresh token, and checksums of
+/// what is in the digest anyway, are left out.
 private func meaningDigest(
     _ readings: [Reading], _ first: Reading, pairs: [Pair], caller: Caller, head: RequestHead
 ) -> Digest {
@@ -39,7 +44,9 @@ private func meaningDigest(
     if case .object(let members) = parameters, let shape = operation.input {
         parameters = .object(
             members.filter { member in
-                guard let known = shape.member(named: member.name), known.location == .header else { return true }
+                guard let known = shape.member(named: member.name), known.location == .header else {
+                    return true
+                }
                 return !isChecksum(known.wireName.asciiLowercased)
             })
     }
@@ -73,7 +80,8 @@ private func conditionKeys(_ reading: Reading, request: InboundRequest, caller: 
 // MARK: - The outbound request
 
 private func sealed(
-    _ reading: Reading, meaning: Meaning, request: InboundRequest, query: [QueryItem], setting: RecognitionSetting
+    _ reading: Reading, meaning: Meaning, request: InboundRequest, query: [QueryItem],
+    setting: RecognitionSetting
 ) throws(RecognitionError) -> SealedRequest {
     let awsHost = reading.hostPrefix + reading.endpoint.host
     var authority = awsHost
@@ -97,7 +105,8 @@ private func sealed(
     hasher.update([0])
     hasher.update(request.body)
     return SealedRequest(
-        method: method, usesTLS: usesTLS, authority: authority, awsHost: awsHost, path: reading.path, query: sentQuery,
+        method: method, usesTLS: usesTLS, authority: authority, awsHost: awsHost, path: reading.path,
+        query: sentQuery,
         fields: fields, body: .bytes(request.body), signingName: reading.endpoint.signingName,
         signingRegion: reading.endpoint.signingRegion, pathStyle: isS3 ? .asSent : .normalized,
         mayRepeat: !meaning.mutates, wireDigest: hasher.finish())
@@ -105,19 +114,25 @@ private func sealed(
 
 /// Fields that go along with every operation, besides those that its model binds.
 private let commonFields: Set<String> = [
-    "accept", "amz-sdk-invocation-id", "amz-sdk-request", "content-encoding", "content-language", "content-md5", "content-type",
-    "smithy-protocol", "user-agent", "x-amz-api-version", "x-amz-target", "x-amz-user-agent", "x-amzn-query-mode",
+    "accept", "amz-sdk-invocation-id", "amz-sdk-request", "content-encoding", "content-language",
+    "content-md5", "content-type",
+    "smithy-protocol", "user-agent", "x-amz-api-version", "x-amz-target", "x-amz-user-agent",
+    "x-amzn-query-mode",
     "x-amz-sdk-checksum-algorithm",
 ]
 
-/// Fields that never go along, whatever a model says: the client's own signature, and what the connection is made of.
+/// Fields that never go along, whatever a model says: the client's own signature, and what the connection is
+/// made of.
 private let barredFields: Set<String> = [
-    "authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection",
-    "te", "trailer", "transfer-encoding", "upgrade", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token",
+    "authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization",
+    "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade", "x-amz-content-sha256", "x-amz-date",
+    "x-amz-security-token",
     "x-amz-s3session-token", "x-amz-decoded-content-length", "x-amz-trailer",
 ]
 
-/// The fields to send: those that the model binds, checksums, and the common ones; everything else stays here.
+/// The fields to send: those that the model binds, checksums, and the common ones; everything else stays
+/// here.
 private func sentFields(_ candidate: Candidate, head: RequestHead, hasBody: Bool) -> [HeaderField] {
     var bound: Set<String> = []
     var prefixes: [String] = ["x-amz-checksum-"]

@@ -34,13 +34,16 @@ package enum BodyPlan: Hashable, Sendable {
     case whole(byteCountMax: Int)
 }
 
-/// Why a request is not a call we know. Gateway answers each with its ``status`` and the protocol's own error shape.
+/// Why a request is not a call we know. Gateway answers each with its ``status`` and the protocol's own error
+/// shape.
 package enum RecognitionError: Error, Sendable, Hashable {
-    /// The request is not what the protocol allows; `part` names what is at fault, `why` says it in a reader's words.
+    /// The request is not what the protocol allows; `part` names what is at fault, `why` says it in a
+    /// reader's words.
     case malformed(part: String, why: String)
     /// No operation matches. It is refused, not guessed at.
     case unknownOperation(service: String?, method: String, path: String)
-    /// Several services fit and their pairs differ or it matters where the call is sent; `settings` names the endpoint variables that settle it.
+    /// Several services fit and their pairs differ or it matters where the call is sent; `settings` names the
+    /// endpoint variables that settle it.
     case ambiguous(services: [String], operation: String?, settings: [String])
     /// Dispatch key, credential scope, path prefix and host do not agree.
     case disagreement(String)
@@ -57,7 +60,9 @@ package enum RecognitionError: Error, Sendable, Hashable {
     package var status: Int {
         switch self {
         case .bodyTooLarge: 413
-        case .malformed, .unknownOperation, .ambiguous, .disagreement, .noEndpoint, .noRegion, .unsupportedBody: 400
+        case .malformed, .unknownOperation, .ambiguous, .disagreement, .noEndpoint, .noRegion,
+            .unsupportedBody:
+            400
         }
     }
 }

@@ -50,11 +50,13 @@ package struct Entry: Hashable, Sendable {
 }
 
 extension EntryType {
-    /// Whether it may use the space that the log keeps in reserve: what closes something that was let go before, or takes leave away.
+    /// Whether it may use the space that the log keeps in reserve: what closes something that was let go
+    /// before, or takes leave away.
     var mayUseReserve: Bool {
         switch self {
         case .outcome, .approvalEnd, .grantEnd, .gap, .stop: true
-        case .start, .policy, .session, .approval, .review, .grant, .request, .denied, .rejected, .fault: false
+        case .start, .policy, .session, .approval, .review, .grant, .request, .denied, .rejected, .fault:
+            false
         }
     }
 
@@ -62,7 +64,9 @@ extension EntryType {
     var holdsOutsideStructure: Bool {
         switch self {
         case .approval, .approvalEnd, .review, .grant: true
-        case .start, .policy, .session, .grantEnd, .request, .outcome, .denied, .rejected, .fault, .gap, .stop: false
+        case .start, .policy, .session, .grantEnd, .request, .outcome, .denied, .rejected, .fault, .gap,
+            .stop:
+            false
         }
     }
 }
@@ -78,7 +82,8 @@ package enum Durability: Hashable, Sendable {
 // MARK: - The sidecar's own entries
 
 extension Entry {
-    /// The sidecar begins to serve: its version, its host's name, the SHA-256 of its configuration and of its policy set.
+    /// The sidecar begins to serve: its version, its host's name, the SHA-256 of its configuration and of its
+    /// policy set.
     package static func start(
         at: Instant, version: String, host: String, configuration: Digest, policy: Digest
     ) -> Entry {
@@ -122,7 +127,8 @@ extension Entry {
     }
 
     /// A session of `agent` ended, and why.
-    package static func sessionEnded(at: Instant, session: SessionID, agent: AgentName, why: String) -> Entry {
+    package static func sessionEnded(at: Instant, session: SessionID, agent: AgentName, why: String) -> Entry
+    {
         Entry(
             .session, at: at,
             [
@@ -133,8 +139,9 @@ extension Entry {
 
     /// A change of an approval or a grant, under the member names of `docs/log.md`. To be synced.
     ///
-    /// `type` is `approval`, `approval-end`, `review` or `grant`; nil for any other. What would not fit on a line is shortened: the
-    /// parameters to their count and SHA-256, then lists of pairs to their first ones and `pair_count`.
+    /// `type` is `approval`, `approval-end`, `review` or `grant`; nil for any other. What would not fit on a
+    /// line is shortened: the parameters to their count and SHA-256, then lists of pairs to their first ones
+    /// and `pair_count`.
     package static func change(_ type: String, at: Instant, body: [JSON.Member]) -> Entry? {
         guard let type = EntryType(rawValue: type), type.holdsOutsideStructure else { return nil }
         return Entry(type, at: at, fitted(body))
@@ -159,7 +166,8 @@ extension Entry {
         Entry(
             .fault, at: at,
             [
-                request.map { .text("req", $0.text) }, agent.map { .text("agent", $0.text) }, .text("step", step),
+                request.map { .text("req", $0.text) }, agent.map { .text("agent", $0.text) },
+                .text("step", step),
                 .text("error", error, byteCountMax: 4_096),
             ])
     }
@@ -203,7 +211,8 @@ extension JSON.Member {
     }
 }
 
-/// `text`, or as much of it as fits into `byteCountMax` bytes with a closing `…`; cut between characters of Unicode, never in one.
+/// `text`, or as much of it as fits into `byteCountMax` bytes with a closing `…`; cut between characters of
+/// Unicode, never in one.
 func cut(_ text: String, toByteCount byteCountMax: Int) -> String {
     guard text.utf8.count > byteCountMax else { return text }
     var kept = ""

@@ -10,7 +10,8 @@ package struct Refusal: Hashable, Sendable {
     let likeness: String
     let entry: Entry
 
-    private init(_ type: EntryType, agent: AgentName, at: Instant, likeness: String, members: [JSON.Member?]) {
+    private init(_ type: EntryType, agent: AgentName, at: Instant, likeness: String, members: [JSON.Member?])
+    {
         self.agent = agent
         self.at = at
         self.likeness = "\(type.rawValue) \(likeness)"
@@ -19,7 +20,8 @@ package struct Refusal: Hashable, Sendable {
 
     /// A recognized call that policy or a human refused, with the error `code` that the agent got.
     ///
-    /// `reasons` says for each failing pair why; none when an approval did not end well, which `approval` then names.
+    /// `reasons` says for each failing pair why; none when an approval did not end well, which `approval`
+    /// then names.
     package static func denied(
         at: Instant, request: RequestID, caller: Caller, meaning: Meaning, denial: Denial?, policy: Digest,
         approval: ApprovalID? = nil, code: String, peer: String
@@ -41,9 +43,11 @@ package struct Refusal: Hashable, Sendable {
             .denied, agent: caller.agent, at: at, likeness: "\(code) \(meaning.digest)", members: members)
     }
 
-    /// A request that could not be read, or that carries credentials we do not know: `status` and `code` are what it was answered.
+    /// A request that could not be read, or that carries credentials we do not know: `status` and `code` are
+    /// what it was answered.
     package static func rejected(
-        at: Instant, request: RequestID, agent: AgentName, status: Int, code: String, message: String, peer: String
+        at: Instant, request: RequestID, agent: AgentName, status: Int, code: String, message: String,
+        peer: String
     ) -> Refusal {
         Refusal(
             .rejected, agent: agent, at: at, likeness: "\(status) \(code)",
@@ -75,10 +79,11 @@ extension Denial.Reason {
 
 /// Keeps a flood of refused calls from filling the log: a value, with the time handed in.
 ///
-/// The first of a kind is written at once. Its repeats within the second are counted and written as one entry with `count` when the
-/// second ends. What an agent may write of refusals is bounded by a bucket of bytes; beyond it they are only counted, and the count
-/// is written when the bucket has room again.
+/// The first of a kind is written at once. Its repeats within the second are counted and written as one entry
+/// with `count` when the second ends. What an agent may write of refusals is bounded by a bucket of bytes;
+/// beyond it they are only counted, and the count is written when the bucket has room again.
 package struct FloodControl: Sendable {
+    /// The bounds of the flood control.
     package struct Setting: Hashable, Sendable {
         package var window = Duration.seconds(1)
         /// Bytes of refusals that each agent may write in a second, in the long run.
@@ -165,9 +170,12 @@ package struct FloodControl: Sendable {
 
     private func ripe(_ agent: inout Agent, at now: Instant, all: Bool) -> [Entry] {
         let entries = windowEntries(&agent) { all || isOver($0, at: now) }
-        // Counts are written even when the bucket is empty: one entry a kind and second at most. They are paid for all the same.
+        // Counts are written even when the bucket is empty: one entry a kind and second at most. They are
+        // paid for all the same.
         for entry in entries { _ = pay(for: entry, &agent, at: now, mayOwe: true) }
-        guard let sample = agent.lastUncounted, pay(for: sample.entry, &agent, at: now) else { return entries }
+        guard let sample = agent.lastUncounted, pay(for: sample.entry, &agent, at: now) else {
+            return entries
+        }
         return entries + overflow(&agent)
     }
 
@@ -185,7 +193,8 @@ package struct FloodControl: Sendable {
         let entry = Entry(
             sample.entry.type, at: sample.at,
             [
-                .text("agent", sample.agent.text), .text("code", "OverBudget"), .count("count", agent.uncounted),
+                .text("agent", sample.agent.text), .text("code", "OverBudget"),
+                .count("count", agent.uncounted),
             ])
         agent.uncounted = 0
         agent.lastUncounted = nil
@@ -204,7 +213,8 @@ package struct FloodControl: Sendable {
         agent.filled = now
         let (product, isLong) = elapsed.multipliedReportingOverflow(by: Int64(setting.bytesPerSecond))
         let earned = isLong ? setting.burstByteCount : Int(product / 1_000_000_000)
-        agent.allowance = min(setting.burstByteCount, agent.allowance + min(earned, 2 * setting.burstByteCount))
+        agent.allowance = min(
+            setting.burstByteCount, agent.allowance + min(earned, 2 * setting.burstByteCount))
         let price = LogLine.headByteCountMax + LogLine.body(of: entry).count + 1
         guard mayOwe || agent.allowance >= price else { return false }
         agent.allowance = max(-setting.burstByteCount, agent.allowance - price)

@@ -43,7 +43,8 @@ struct LineReader: ~Copyable {
                 let line = Array(buffer[at..<end])
                 let start = offset
                 at = end + 1
-                return line.count > LogLine.byteCountMax ? .tooLong(offset: start) : .line(line, offset: start)
+                return line.count > LogLine.byteCountMax
+                    ? .tooLong(offset: start) : .line(line, offset: start)
             }
             if buffer.count - at > LogLine.byteCountMax { return .tooLong(offset: offset) }
             searched = buffer.count - at

@@ -46,6 +46,7 @@ package struct UnfinishedRequests: Sendable {
 
     package init() {}
 
+    /// Takes the next entry into account.
     package mutating func apply(_ entry: StoredEntry) {
         if entry.type == .request, let request = UnfinishedRequest(entry) { open[entry.id] = request }
         if entry.type == .outcome, let seq = entry["entry"]?.integer, seq > 0 {
@@ -69,7 +70,8 @@ extension UnfinishedRequest {
     }
 }
 
-/// The requests in the log of `folder` that have no outcome: to be closed as unknown at start, and never sent again.
+/// The requests in the log of `folder` that have no outcome: to be closed as unknown at start, and never sent
+/// again.
 ///
 /// - Throws: ``LogError/damaged(_:)``, ``LogError/system(step:path:code:)``.
 package func unfinishedRequests(folder: String) throws(LogError) -> [UnfinishedRequest] {

@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// What the log cannot do, and why. Each is a fault (503) or ours to mend, never an answer to an agent about its call.
+/// What the log cannot do, and why. Each is a fault (503) or ours to mend, never an answer to an agent about
+/// its call.
 package enum LogError: Error, Sendable, Hashable {
     /// Another process writes to `folder`.
     case inUse(folder: String)
@@ -55,6 +56,7 @@ extension LogError: CustomStringConvertible {
 
 /// The first entry at which a log stops being what was written.
 package struct BadEntry: Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong with the entry.
     package enum Why: Error, Hashable, Sendable {
         /// The line is not one strict JSON object with the members that every entry begins with.
         case unreadable(String)
@@ -66,7 +68,8 @@ package struct BadEntry: Hashable, Sendable, CustomStringConvertible {
         case torn
         /// The line does not have the hash that the next entry, or the head, names.
         case changed
-        /// Another entry, with a higher `seq`, stands in its place; nothing when the log or a segment ends early.
+        /// Another entry, with a higher `seq`, stands in its place; nothing when the log or a segment ends
+        /// early.
         case missing(found: UInt64?)
         /// An entry with a lower `seq` stands in its place.
         case outOfOrder(found: UInt64)

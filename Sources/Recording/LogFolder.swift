@@ -22,7 +22,9 @@ struct LogFolder: ~Copyable {
         let folder = try LogFolder(reading: path)
         var status = stat()
         if fstat(folder.descriptor, &status) != 0 { throw .system(step: "open", path: path, code: errno) }
-        guard status.st_uid == geteuid() else { throw .unsafeFolder(path: path, why: "belongs to another user") }
+        guard status.st_uid == geteuid() else {
+            throw .unsafeFolder(path: path, why: "belongs to another user")
+        }
         guard status.st_mode & 0o077 == 0 else {
             throw .unsafeFolder(path: path, why: "may be entered by others: chmod 700 it")
         }
@@ -40,7 +42,9 @@ struct LogFolder: ~Copyable {
         rewinddir(listing)
         var numbers: [Int] = []
         while let item = readdir(listing) {
-            let name = withUnsafeBytes(of: item.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: item.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if let number = segmentNumber(name) { numbers.append(number) }
         }
         return numbers.sorted()
@@ -61,7 +65,9 @@ struct LogFolder: ~Copyable {
 
 /// The number of the segment named `name`; nil for any other file.
 func segmentNumber(_ name: String) -> Int? {
-    guard let number = Int(name.prefix { $0 != "." }), number > 0, segmentName(number) == name else { return nil }
+    guard let number = Int(name.prefix { $0 != "." }), number > 0, segmentName(number) == name else {
+        return nil
+    }
     return number
 }
 
@@ -84,8 +90,8 @@ struct LogTailState: Hashable {
 extension LogFolder {
     /// The end of the log, with the chain of its last segment checked.
     ///
-    /// A torn end is the part of a line that a crash left, or blocks of NULs that a power cut left. Whole lines that do not fit
-    /// the chain are no crash's work.
+    /// A torn end is the part of a line that a crash left, or blocks of NULs that a power cut left. Whole
+    /// lines that do not fit the chain are no crash's work.
     ///
     /// - Throws: ``LogError/damaged(_:)`` for those: the log is then not continued.
     func tail() throws(LogError) -> LogTailState {
@@ -95,7 +101,8 @@ extension LogFolder {
         }
         let state = try tail(of: last)
         if let state { return state }
-        // Not one whole entry in the last segment: the entry before it stands at the end of the segment before.
+        // Not one whole entry in the last segment: the entry before it stands at the end of the segment
+        // before.
         var before = ChainPosition.origin
         if numbers.count > 1 {
             let previous = try tail(of: numbers[numbers.count - 2])
@@ -127,7 +134,9 @@ extension LogFolder {
             switch try reader.next() {
             case .line(let bytes, _):
                 line += 1
-                if let head = LineHead(bytes), position.map({ $0.seq &+ 1 == head.seq && $0.hash == head.prev }) ?? true {
+                if let head = LineHead(bytes),
+                    position.map({ $0.seq &+ 1 == head.seq && $0.hash == head.prev }) ?? true
+                {
                     position = ChainPosition(seq: head.seq, hash: sha256(bytes))
                     lastLine = bytes
                     continue

@@ -3,8 +3,9 @@ import Vocabulary
 
 /// How one entry is written: one line of JSON, that names the hash of the line before it.
 ///
-/// `{"v":1,"seq":n,"prev":"sha256:…","t":"…","type":"…", …}` and a newline. `prev` is the SHA-256 of the previous
-/// line's bytes without its newline, so `sed -n 41p FILE | tr -d '\n' | sha256sum` gives what line 42 names.
+/// `{"v":1,"seq":n,"prev":"sha256:…","t":"…","type":"…", …}` and a newline. `prev` is the SHA-256 of the
+/// previous line's bytes without its newline, so `sed -n 41p FILE | tr -d '\n' | sha256sum` gives what line
+/// 42 names.
 package enum LogLine {
     /// The version that this code writes and reads.
     static let version = 1
@@ -13,7 +14,8 @@ package enum LogLine {
     /// What stands as `prev` in the first entry: 64 zeros.
     package static let origin = zeroDigest
 
-    /// The bytes of the line without newline: the head, then `body`, which begins with `,"t":` and ends with `}`.
+    /// The bytes of the line without newline: the head, then `body`, which begins with `,"t":` and ends with
+    /// `}`.
     static func bytes(seq: UInt64, prev: Digest, body: [UInt8], into line: inout [UInt8]) {
         line += #"{"v":1,"seq":"#.utf8
         line += String(seq).utf8
@@ -28,7 +30,10 @@ package enum LogLine {
 
     /// The rest of the line for an entry: time, type, then its members in order.
     static func body(of entry: Entry) -> [UInt8] {
-        var members = [JSON.Member("t", .string(entry.at.description)), JSON.Member("type", .string(entry.type.rawValue))]
+        var members = [
+            JSON.Member("t", .string(entry.at.description)),
+            JSON.Member("type", .string(entry.type.rawValue)),
+        ]
         members += entry.members
         var line = JSON.object(members).line
         // INVARIANT: an object of at least two members begins with `{`; the head's own brace takes its place.
@@ -39,7 +44,9 @@ package enum LogLine {
 
 private let zeroDigest: Digest = {
     // INVARIANT: 32 bytes are a digest.
-    guard let digest = Digest(bytes: [UInt8](repeating: 0, count: 32)) else { preconditionFailure("no digest") }
+    guard let digest = Digest(bytes: [UInt8](repeating: 0, count: 32)) else {
+        preconditionFailure("no digest")
+    }
     return digest
 }()
 
@@ -62,7 +69,8 @@ package struct StoredEntry: Hashable, Sendable {
 
     /// The entry written in `line` (without newline).
     ///
-    /// - Throws: ``BadEntry/Why`` unless it is one strict JSON object that begins with `v` (1), `seq`, `prev`, `t` and a known `type`.
+    /// - Throws: ``BadEntry/Why`` unless it is one strict JSON object that begins with `v` (1), `seq`,
+    ///   `prev`, `t` and a known `type`.
     init(line: [UInt8]) throws(BadEntry.Why) {
         guard line.count <= LogLine.byteCountMax else { throw .tooLong }
         let json: JSON
@@ -70,12 +78,15 @@ package struct StoredEntry: Hashable, Sendable {
         guard case .object(let members) = json, line.first == 0x7B, line.last == 0x7D else {
             throw .unreadable("not an object alone on its line")
         }
-        guard members.count >= 5, members[0].name == "v" else { throw .unreadable("does not begin with its version") }
+        guard members.count >= 5, members[0].name == "v" else {
+            throw .unreadable("does not begin with its version")
+        }
         guard members[0].value == .number("1") else { throw .unknownVersion(members[0].value.text) }
         guard ["seq", "prev", "t", "type"].elementsEqual(members[1..<5].map(\.name)) else {
             throw .unreadable("does not begin with v, seq, prev, t and type")
         }
-        guard case .number(let seqText) = members[1].value, let seq = UInt64(seqText), String(seq) == seqText, seq > 0
+        guard case .number(let seqText) = members[1].value, let seq = UInt64(seqText), String(seq) == seqText,
+            seq > 0
         else { throw .unreadable("`seq` is not a count from 1") }
         guard let prevText = members[2].value.string, let prev = Digest(parsing: prevText) else {
             throw .unreadable("`prev` is not a SHA-256")

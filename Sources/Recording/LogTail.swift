@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// Follows a log while it is written, across its segments. For showing: links are not checked, ``verify(folder:expecting:)`` does that.
+/// Follows a log while it is written, across its segments. For showing: links are not checked,
+/// ``verify(folder:expecting:)`` does that.
 package struct LogTail: ~Copyable {
     private let folder: LogFolder
     private let first: EntryID
@@ -15,7 +16,9 @@ package struct LogTail: ~Copyable {
         for number in try folder.segments().reversed() {
             var reader = try LineReader(folder: folder.descriptor, name: segmentName(number), path: path)
             start = number
-            if case .line(let line, _) = try reader.next(), let head = LineHead(line), head.seq <= first.seq { break }
+            if case .line(let line, _) = try reader.next(), let head = LineHead(line), head.seq <= first.seq {
+                break
+            }
         }
         self.folder = folder
         self.first = first
@@ -36,7 +39,8 @@ package struct LogTail: ~Copyable {
         while true {
             if reader == nil {
                 guard try folder.segments().contains(number) else { return nil }
-                reader = try LineReader(folder: folder.descriptor, name: segmentName(number), path: folder.path)
+                reader = try LineReader(
+                    folder: folder.descriptor, name: segmentName(number), path: folder.path)
                 line = 0
             }
             switch try reader?.next() {
@@ -56,7 +60,8 @@ package struct LogTail: ~Copyable {
                 }
             case .end, nil:
                 guard try folder.segments().contains(number + 1) else { return nil }
-                // The next segment is there, so this one is final; what came between the two looks is still to be read.
+                // The next segment is there, so this one is final; what came between the two looks is still
+                // to be read.
                 if case .line(let bytes, _) = try reader?.next(), let entry = try? StoredEntry(line: bytes) {
                     line += 1
                     if entry.id >= first { return entry }

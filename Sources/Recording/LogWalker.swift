@@ -1,18 +1,21 @@
 import Hashing
 import Vocabulary
 
-/// Walks a log from its first line to its last and checks every link: what verifying, reading and folding stand on.
+/// Walks a log from its first line to its last and checks every link: what verifying, reading and folding
+/// stand on.
 ///
 /// In constant memory but for the names of the segments.
 struct LogWalker: ~Copyable {
     enum Step {
         /// An entry that stands: it links to the one before it.
         case entry(StoredEntry, Place)
-        /// An entry after the last sure one of a segment that was given up: nobody was told of it, or it was not surely synced.
+        /// An entry after the last sure one of a segment that was given up: nobody was told of it, or it was
+        /// not surely synced.
         case unsure(StoredEntry, Place)
         /// A gap entry, with what was found before it.
         case gap(StoredEntry, GapFinding, Place)
-        /// The log's last line has no newline: it is being written, or a crash cut it. The next start records it.
+        /// The log's last line has no newline: it is being written, or a crash cut it. The next start records
+        /// it.
         case tornTail(byteCount: Int, Place)
     }
 
@@ -53,7 +56,9 @@ struct LogWalker: ~Copyable {
         var gapsAhead = [GapAhead?](repeating: nil, count: numbers.count)
         for (index, number) in numbers.enumerated() where number != index + 1 {
             throw .damaged(
-                BadEntry(file: segmentName(index + 1), line: 1, seq: 1, why: .unreadable("the segment is not there")))
+                BadEntry(
+                    file: segmentName(index + 1), line: 1, seq: 1,
+                    why: .unreadable("the segment is not there")))
         }
         var limit: UInt64?
         for index in numbers.indices.reversed() {
@@ -131,7 +136,8 @@ struct LogWalker: ~Copyable {
 
     private mutating func unsureStep(_ line: [UInt8], from start: Int) throws(LogError) -> Step? {
         let before = side ?? chain
-        guard let entry = try? StoredEntry(line: line), entry.prev == before.hash, entry.id.seq > before.seq else {
+        guard let entry = try? StoredEntry(line: line), entry.prev == before.hash, entry.id.seq > before.seq
+        else {
             try skipTorn(from: start)
             return nil
         }
@@ -158,7 +164,9 @@ struct LogWalker: ~Copyable {
 
     private mutating func gapStep(_ entry: StoredEntry) throws(LogError) -> Step {
         let seq = entry.id.seq
-        guard place.line == 1 else { throw bad(.badGap("it is not the first line of its segment"), seq: chain.seq &+ 1) }
+        guard place.line == 1 else {
+            throw bad(.badGap("it is not the first line of its segment"), seq: chain.seq &+ 1)
+        }
         guard let facts = GapFacts(entry) else { throw bad(.badGap("it does not say after what"), seq: seq) }
         guard facts.after == chain.seq else {
             let why = "it names entry \(facts.after), the last one that stands is \(chain.seq)"
@@ -192,7 +200,8 @@ struct LogWalker: ~Copyable {
         .damaged(BadEntry(file: place.file, line: place.line, seq: seq, why: why))
     }
 
-    /// `entry` does not link to the entry before it: one of the two was changed. What follows attests to the one that was not.
+    /// `entry` does not link to the entry before it: one of the two was changed. What follows attests to the
+    /// one that was not.
     private mutating func brokenLink(_ entry: StoredEntry) throws(LogError) -> LogError {
         let attested = try followingLink() ?? (head?.seq == entry.id.seq ? head?.hash : nil)
         let isEntryIntact = attested == entry.hash || attested == nil
@@ -237,9 +246,11 @@ struct GapFacts {
     /// The last entry that was acknowledged without being surely synced.
     let written: ChainPosition?
 
-    /// The facts of `entry`; nil unless it is a gap that is spelled as ``Entry/gap(after:written:failure:at:)`` does.
+    /// The facts of `entry`; nil unless it is a gap that is spelled as
+    /// ``Entry/gap(after:written:failure:at:)`` does.
     init?(_ entry: StoredEntry) {
-        guard entry.type == .gap, let after = entry["after"]?.integer, after >= 0, let cause = entry["cause"]?.string
+        guard entry.type == .gap, let after = entry["after"]?.integer, after >= 0,
+            let cause = entry["cause"]?.string
         else { return nil }
         self.after = UInt64(after)
         self.cause = cause
@@ -255,7 +266,9 @@ struct GapFacts {
                 written = nil
                 return
             }
-            guard seq > after, let hash = entry["written_hash"]?.string.flatMap(Digest.init(parsing:)) else { return nil }
+            guard seq > after, let hash = entry["written_hash"]?.string.flatMap(Digest.init(parsing:)) else {
+                return nil
+            }
             written = ChainPosition(seq: UInt64(seq), hash: hash)
         }
     }

@@ -1,11 +1,12 @@
 import Hashing
 import Vocabulary
 
-/// `parameters` as they may be recorded and shown: without the values of secrets, and not longer than an entry can hold.
+/// `parameters` as they may be recorded and shown: without the values of secrets, and not longer than an
+/// entry can hold.
 ///
-/// The value of a member with a secret's name becomes `{"redacted":n}`, its length in bytes: no hash, since a short secret can be
-/// guessed from one. A long text becomes its beginning, length and SHA-256. If the whole still takes more than
-/// ``Redaction/byteCountMax`` bytes, it becomes its length and SHA-256.
+/// The value of a member with a secret's name becomes `{"redacted":n}`, its length in bytes: no hash, since a
+/// short secret can be guessed from one. A long text becomes its beginning, length and SHA-256. If the whole
+/// still takes more than ``Redaction/byteCountMax`` bytes, it becomes its length and SHA-256.
 package func redacted(_ parameters: JSON) -> JSON {
     let value = Redaction.redact(parameters, depth: 1)
     let line = value.line
@@ -27,18 +28,25 @@ package enum Redaction {
         "secretstring", "secretbinary", "plaintext", "clientsecret", "secret", "secretkey", "secretaccesskey",
         "sessiontoken", "authtoken", "accesstoken", "refreshtoken", "idtoken", "oauthtoken", "bearertoken",
         "privatekey", "privatekeyplaintext", "certificateprivatekey", "keymaterial", "encryptedkeymaterial",
-        "ciphertextblob", "apikey", "apikeyvalue", "credentials", "sharedsecret", "presharedkey", "webidentitytoken",
-        "samlassertion", "tokencode", "authenticationcode1", "authenticationcode2", "authparameters", "passphrase",
+        "ciphertextblob", "apikey", "apikeyvalue", "credentials", "sharedsecret", "presharedkey",
+        "webidentitytoken",
+        "samlassertion", "tokencode", "authenticationcode1", "authenticationcode2", "authparameters",
+        "passphrase",
         "passcode", "pin", "otp", "securestring",
     ]
     /// Endings and beginnings of such names.
-    private static let secretMarks = ["password", "passwd", "privatekey", "secretkey", "clientsecret", "authtoken"]
+    private static let secretMarks = [
+        "password", "passwd", "privatekey", "secretkey", "clientsecret", "authtoken",
+    ]
     /// Maps whose every value is taken for a secret: a function's environment.
-    private static let secretMaps: Set<String> = ["environment", "environmentvariables", "secureenvironmentvariables"]
+    private static let secretMaps: Set<String> = [
+        "environment", "environmentvariables", "secureenvironmentvariables",
+    ]
 
     static func isSecret(_ name: String) -> Bool {
         let lower = name.asciiLowercased.filter { $0 != "-" && $0 != "_" }
-        return secretNames.contains(lower) || secretMarks.contains { lower.hasSuffix($0) || lower.hasPrefix($0) }
+        return secretNames.contains(lower)
+            || secretMarks.contains { lower.hasSuffix($0) || lower.hasPrefix($0) }
     }
 
     static func redact(_ value: JSON, depth: Int) -> JSON {
@@ -50,7 +58,8 @@ package enum Redaction {
         case .string(let text):
             guard text.utf8.count > textByteCountMax else { return value }
             return .object([
-                .text("begins", text, byteCountMax: 256), .count("bytes", text.utf8.count), .digest("digest", sha256(text)),
+                .text("begins", text, byteCountMax: 256), .count("bytes", text.utf8.count),
+                .digest("digest", sha256(text)),
             ])
         case .array(let elements): return .array(elements.map { redact($0, depth: depth + 1) })
         case .object(let members): return object(members, depth: depth)
@@ -70,7 +79,10 @@ package enum Redaction {
                 let name = member.name.asciiLowercased
                 let isHidden = isSecret(member.name) || (isSecure && name == "value")
                 if isHidden { return JSON.Member(member.name, hidden(member.value)) }
-                if secretMaps.contains(name) { return JSON.Member(member.name, valuesHidden(member.value, depth: depth + 1, isInList: false)) }
+                if secretMaps.contains(name) {
+                    return JSON.Member(
+                        member.name, valuesHidden(member.value, depth: depth + 1, isInList: false))
+                }
                 return JSON.Member(member.name, redact(member.value, depth: depth + 1))
             })
     }
@@ -87,7 +99,8 @@ package enum Redaction {
         switch value {
         case .null, .bool: return value
         case .number, .string: return hidden(value)
-        case .array(let elements): return .array(elements.map { valuesHidden($0, depth: depth + 1, isInList: true) })
+        case .array(let elements):
+            return .array(elements.map { valuesHidden($0, depth: depth + 1, isInList: true) })
         case .object(let members):
             var names: Set<[UInt8]> = []
             return .object(
@@ -118,7 +131,8 @@ func fitted(_ members: [JSON.Member]) -> [JSON.Member] {
     }
     if fits(shorter) { return shorter }
     shorter = shorter.map { member in
-        member.name == "what" ? JSON.Member("what", .object(withShortPairs(member.value.members ?? []))) : member
+        member.name == "what"
+            ? JSON.Member("what", .object(withShortPairs(member.value.members ?? []))) : member
     }
     return withShortPairs(shorter)
 }
@@ -138,6 +152,11 @@ private func withShortPairs(_ members: [JSON.Member]) -> [JSON.Member] {
         guard member.name == "pairs", let pairs = member.value.array else { return [member] }
         let (kept, isWhole) = listed(pairs, byteCountMax: shortPairsByteCountMax)
         let list = JSON.Member("pairs", .array(kept))
-        return isWhole ? [list] : [list, .count("pair_count", pairs.count), .digest("pairs_digest", sha256(JSON.array(pairs).line))]
+        return isWhole
+            ? [list]
+            : [
+                list, .count("pair_count", pairs.count),
+                .digest("pairs_digest", sha256(JSON.array(pairs).line)),
+            ]
     }
 }

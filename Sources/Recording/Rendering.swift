@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// Turns entries into lines for people: one for each call, when its outcome is known, and one for whatever else happened.
+/// Turns entries into lines for people: one for each call, when its outcome is known, and one for whatever
+/// else happened.
 ///
 /// Pure: time and entries come in, text goes out. All text of others is escaped and bounded.
 package struct Rendering: Sendable {
@@ -22,21 +23,48 @@ package struct Rendering: Sendable {
             if order.count > Self.openCountMax { open[order.removeFirst()] = nil }
             return nil
         case .outcome: return outcomeLine(entry)
-        case .approval: return row(entry, "ask", .yellow, agent: entry["requester"]?["agent"], subject(entry["pairs"], entry["pair_count"]), approvalRest(entry))
-        case .approvalEnd: return row(entry, word(entry["state"]), .plain, agent: nil, "", word(entry["approval"]))
+        case .approval:
+            return row(
+                entry, "ask", .yellow, agent: entry["requester"]?["agent"],
+                subject(entry["pairs"], entry["pair_count"]), approvalRest(entry))
+        case .approvalEnd:
+            return row(entry, word(entry["state"]), .plain, agent: nil, "", word(entry["approval"]))
         case .review: return reviewLine(entry)
         case .grant: return row(entry, "grant", .green, agent: entry["agent"], "", grantRest(entry))
         case .grantEnd:
             let by = entry["by"].map { " by \(word($0))" } ?? ""
-            return row(entry, "revoke", .red, agent: nil, "", "\(word(entry["grant"])) of \(word(entry["approval"]))\(by)")
-        case .denied: return row(entry, "deny", .red, agent: entry["agent"], subject(entry["pairs"], entry["pair_count"]), deniedRest(entry))
-        case .rejected: return row(entry, "bad", .red, agent: entry["agent"], "", "\(word(entry["status"])) \(word(entry["code"])) \(bounded(word(entry["message"])))" + count(entry))
-        case .session: return row(entry, "session", .plain, agent: entry["agent"], "", "\(word(entry["session"])) \(word(entry["event"]))\(why(entry))")
-        case .policy: return row(entry, "policy", entry["event"] == "failed" ? .red : .plain, agent: nil, "", "\(word(entry["event"])) \(short(entry["policy"]))\(error(entry))")
-        case .start: return row(entry, "start", .plain, agent: nil, "", "countersign \(word(entry["version"])), policy \(short(entry["policy"]))")
+            return row(
+                entry, "revoke", .red, agent: nil, "",
+                "\(word(entry["grant"])) of \(word(entry["approval"]))\(by)")
+        case .denied:
+            return row(
+                entry, "deny", .red, agent: entry["agent"], subject(entry["pairs"], entry["pair_count"]),
+                deniedRest(entry))
+        case .rejected:
+            return row(
+                entry, "bad", .red, agent: entry["agent"], "",
+                "\(word(entry["status"])) \(word(entry["code"])) \(bounded(word(entry["message"])))"
+                    + count(entry))
+        case .session:
+            return row(
+                entry, "session", .plain, agent: entry["agent"], "",
+                "\(word(entry["session"])) \(word(entry["event"]))\(why(entry))")
+        case .policy:
+            return row(
+                entry, "policy", entry["event"] == "failed" ? .red : .plain, agent: nil, "",
+                "\(word(entry["event"])) \(short(entry["policy"]))\(error(entry))")
+        case .start:
+            return row(
+                entry, "start", .plain, agent: nil, "",
+                "countersign \(word(entry["version"])), policy \(short(entry["policy"]))")
         case .stop: return row(entry, "stop", .plain, agent: nil, "", bounded(word(entry["reason"])))
-        case .fault: return row(entry, "fault", .red, agent: entry["agent"], "", "\(word(entry["step"]))\(error(entry))")
-        case .gap: return row(entry, "gap", .red, agent: nil, "", "after entry \(word(entry["after"])): \(word(entry["cause"]))\(error(entry))")
+        case .fault:
+            return row(
+                entry, "fault", .red, agent: entry["agent"], "", "\(word(entry["step"]))\(error(entry))")
+        case .gap:
+            return row(
+                entry, "gap", .red, agent: nil, "",
+                "after entry \(word(entry["after"])): \(word(entry["cause"]))\(error(entry))")
         }
     }
 
@@ -72,7 +100,8 @@ package struct Rendering: Sendable {
     }
 
     private func grantRest(_ entry: StoredEntry) -> String {
-        "\(word(entry["grant"])) of \(word(entry["approval"])), \(word(entry["max_uses"])) use(s) until \(clockText(entry["end"]))"
+        "\(word(entry["grant"])) of \(word(entry["approval"])), \(word(entry["max_uses"])) use(s) "
+            + "until \(clockText(entry["end"]))"
     }
 
     private func deniedRest(_ entry: StoredEntry) -> String {
@@ -91,7 +120,9 @@ package struct Rendering: Sendable {
         case yellow = "33"
     }
 
-    private func row(_ entry: StoredEntry, _ kind: String, _ color: Color, agent: JSON?, _ subject: String, _ rest: String) -> String {
+    private func row(
+        _ entry: StoredEntry, _ kind: String, _ color: Color, agent: JSON?, _ subject: String, _ rest: String
+    ) -> String {
         let padded = pad(kind, 7)
         let word = hasColor && color != .plain ? "\u{1B}[\(color.rawValue)m\(padded)\u{1B}[0m" : padded
         var line = "\(entry.at.clock) \(word) \(pad(agent.map { Recording.word($0) } ?? "-", 10))"
@@ -109,7 +140,9 @@ package struct Rendering: Sendable {
         entry["count"]?.integer.map { " (\($0) more of these)" } ?? ""
     }
 
-    private func error(_ entry: StoredEntry) -> String { entry["error"].map { ": \(bounded(word($0)))" } ?? "" }
+    private func error(_ entry: StoredEntry) -> String {
+        entry["error"].map { ": \(bounded(word($0)))" } ?? ""
+    }
     private func why(_ entry: StoredEntry) -> String { entry["why"].map { ": \(bounded(word($0)))" } ?? "" }
     private func short(_ digest: JSON?) -> String { String(word(digest).prefix(19)) }
 }

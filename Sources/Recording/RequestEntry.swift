@@ -28,7 +28,8 @@ package struct RequestFacts: Hashable, Sendable {
 }
 
 extension Entry {
-    /// The entry of a call that is about to be signed: who, what, why, by which statement or grant, and the digests of what is sent.
+    /// The entry of a call that is about to be signed: who, what, why, by which statement or grant, and the
+    /// digests of what is sent.
     static func request(_ reservation: borrowing Reservation, facts: RequestFacts) -> Entry {
         let caller = reservation.caller
         let meaning = reservation.call.meaning
@@ -56,7 +57,8 @@ extension Entry {
 
     /// What became of the request of entry `entry`.
     ///
-    /// `isFree` says that AWS certainly did not act although it answered (it throttled): the uses that the request took are free again.
+    /// `isFree` says that AWS certainly did not act although it answered (it throttled): the uses that the
+    /// request took are free again.
     package static func outcome(
         _ outcome: Outcome, of entry: EntryID, request: RequestID, at: Instant, isFree: Bool = false
     ) -> Entry {
@@ -126,10 +128,12 @@ func listed(_ values: [JSON], byteCountMax: Int) -> (values: [JSON], isWhole: Bo
 }
 
 extension Pair {
-    /// The most bytes of a resource that are written out; a longer one is cut, with its length and SHA-256 beside it.
+    /// The most bytes of a resource that are written out; a longer one is cut, with its length and SHA-256
+    /// beside it.
     static let resourceByteCountMax = 4_096
 
-    /// `{"action":…,"resource":…,"level":…,"sensitivity":…}`, with `<unknown>` for what the request does not say.
+    /// `{"action":…,"resource":…,"level":…,"sensitivity":…}`, with `<unknown>` for what the request does not
+    /// say.
     package var logged: JSON {
         let text = resource.description
         let isLong = text.utf8.count > Self.resourceByteCountMax
@@ -157,7 +161,8 @@ extension Use {
     package init?(logged json: JSON) {
         guard let grant = json["grant"]?.string.flatMap({ try? GrantID(parsing: $0) }),
             let approval = json["approval"]?.string.flatMap({ try? ApprovalID(parsing: $0) }),
-            let number = json["use"]?.integer, let maxUses = json["of"]?.integer, number >= 1, maxUses >= number
+            let number = json["use"]?.integer, let maxUses = json["of"]?.integer, number >= 1,
+            maxUses >= number
         else { return nil }
         self.init(grant: grant, approval: approval, number: Int(number), maxUses: Int(maxUses))
     }

@@ -8,7 +8,8 @@ import Vocabulary
 package struct LogSetting: Hashable, Sendable {
     /// A segment that would grow past this is closed, and the next one begun.
     package var segmentByteCountMax = 64 << 20
-    /// Free bytes of the disk below which only outcomes, ends of grants and the log's own entries are written (`--log-reserve`).
+    /// Free bytes of the disk below which only outcomes, ends of grants and the log's own entries are written
+    /// (`--log-reserve`).
     package var reserveByteCount: UInt64 = 64 << 20
     /// Whether every entry waits for its sync (`--log-durability synced`).
     package var syncsAlways = false
@@ -24,15 +25,17 @@ package struct LogSetting: Hashable, Sendable {
 /// Whether the log can be written.
 package enum LogCondition: Hashable, Sendable {
     case sound
-    /// The last write or sync failed, or the disk is nearly full; calls are refused meanwhile. It recovers by itself.
+    /// The last write or sync failed, or the disk is nearly full; calls are refused meanwhile. It recovers by
+    /// itself.
     case failing(LogError)
 }
 
 /// The signed-request log: one writer, one chain of entries, and the only place that gives leave to sign.
 ///
-/// Entries are taken on any thread; one thread of the log's own gives them their hash, writes and syncs them in batches, and tells
-/// each waiting place in order. ``stop()`` ends that thread; until then the log lives.
+/// Entries are taken on any thread; one thread of the log's own gives them their hash, writes and syncs them
+/// in batches, and tells each waiting place in order. ``stop()`` ends that thread; until then the log lives.
 package final class RequestLog: Sendable {
+    /// Told once: the entry's id when it is durable, or why it never will be.
     package typealias WhenDurable = @Sendable (Result<EntryID, LogError>) -> Void
 
     /// A line on its way to the disk.
@@ -44,12 +47,12 @@ package final class RequestLog: Sendable {
     }
 
     /// A request whose entry is on its way, or stands; nothing signs it until it is cleared.
-    private struct Held {
+    struct Held {
         let request: SealedRequest
         var isDurable = false
     }
 
-    private struct State {
+    struct State {
         var queue: [Pending] = []
         var queueByteCount = 0
         var nextSeq: UInt64
@@ -65,18 +68,19 @@ package final class RequestLog: Sendable {
 
     /// The path of the log's folder.
     package let path: String
-    private let setting: LogSetting
-    private let files: LogFiles
-    private let folder: LogFolder
-    private let lock: Int32
-    private let clock: @Sendable () -> Instant
-    private let state: Mutex<State>
-    private let wake: (read: Int32, write: Int32)
-    private let writerThread: Mutex<pthread_t?>
+    let setting: LogSetting
+    let files: LogFiles
+    let folder: LogFolder
+    let lock: Int32
+    let clock: @Sendable () -> Instant
+    let state: Mutex<State>
+    let wake: (read: Int32, write: Int32)
+    let writerThread: Mutex<pthread_t?>
 
     /// Opens the log in `folder` and goes on where it ended; makes it when there is none.
     ///
-    /// The last segment's chain is checked and synced. A torn end is left as it is: the next segment begins with a gap that names it.
+    /// The last segment's chain is checked and synced. A torn end is left as it is: the next segment begins
+    /// with a gap that names it.
     ///
     /// - Throws: ``LogError/inUse(folder:)``, ``LogError/unsafeFolder(path:why:)``, ``LogError/damaged(_:)``,
     ///   ``LogError/system(step:path:code:)``.
@@ -142,10 +146,11 @@ private func preparePipeEnd(_ end: Int32) -> Bool {
 extension RequestLog {
     /// Writes the request that `reservation` allows, and keeps it until it is cleared or dropped.
     ///
-    /// `whenDurable` is called exactly once: on the log's thread with the entry's id when it is as durable as the call needs, or with
-    /// why it never will be; the request is then no longer held. An entry that is refused at once (``LogError/stopped``,
-    /// ``LogError/belowReserve(freeBytes:reserveBytes:)``, ``LogError/backlog(byteCount:)``, ``LogError/entryTooLong(byteCount:)``)
-    /// has no id, and `whenDurable` is called before this returns.
+    /// `whenDurable` is called exactly once: on the log's thread with the entry's id when it is as durable as
+    /// the call needs, or with why it never will be; the request is then no longer held. An entry that is
+    /// refused at once (``LogError/stopped``, ``LogError/belowReserve(freeBytes:reserveBytes:)``,
+    /// ``LogError/backlog(byteCount:)``, ``LogError/entryTooLong(byteCount:)``) has no id, and `whenDurable`
+    /// is called before this returns.
     @discardableResult
     package func append(
         _ reservation: consuming Reservation, facts: RequestFacts, whenDurable: @escaping WhenDurable
@@ -163,7 +168,8 @@ extension RequestLog {
 
     /// Records a refused call: at once, or counted together with its like, as ``FloodControl`` says.
     ///
-    /// Never fails: the call is refused in any case. What cannot be recorded counts in ``unrecordedRefusalCount``.
+    /// Never fails: the call is refused in any case. What cannot be recorded counts in
+    /// ``unrecordedRefusalCount``.
     package func record(_ refusal: Refusal) {
         let (entries, mustWake) = state.withLock { state in
             let entries = state.flood.offered(refusal, at: refusal.at)
@@ -174,7 +180,8 @@ extension RequestLog {
         appendRefusals(entries)
     }
 
-    /// Leave to sign the request of entry `id`: once, and only when the entry is as durable as its call needs.
+    /// Leave to sign the request of entry `id`: once, and only when the entry is as durable as its call
+    /// needs.
     ///
     /// - Throws: ``LogError/notDurable(_:)`` or ``LogError/notHeld(_:)``.
     package func clear(_ id: EntryID) throws(LogError) -> Clearance {
@@ -187,7 +194,8 @@ extension RequestLog {
         return Clearance(request: request, entry: id)
     }
 
-    /// Lets go of the request of entry `id`, which is then never signed. Its outcome, `not-sent`, is the caller's to append.
+    /// Lets go of the request of entry `id`, which is then never signed. Its outcome, `not-sent`, is the
+    /// caller's to append.
     package func drop(_ id: EntryID) {
         state.withLock { $0.held[id] = nil }
     }
@@ -220,7 +228,8 @@ extension RequestLog {
         do throws(LogError) {
             let body = try body(of: entry)
             return try enqueue(
-                body, needsSync: needsSync, mayUseReserve: entry.type.mayUseReserve, holding: request, whenDurable)
+                body, needsSync: needsSync, mayUseReserve: entry.type.mayUseReserve, holding: request,
+                whenDurable)
         } catch {
             whenDurable?(.failure(error))
             return nil
@@ -250,7 +259,7 @@ extension RequestLog {
         return id
     }
 
-    private func appendRefusals(_ entries: [Entry]) {
+    func appendRefusals(_ entries: [Entry]) {
         for entry in entries {
             append(entry, durability: .written) { [self] result in
                 if case .failure = result { state.withLock { $0.unrecordedRefusalCount += 1 } }
@@ -259,7 +268,7 @@ extension RequestLog {
     }
 
     /// Why the reserve refuses entries now; nil when there is room.
-    private func shortage() -> LogError? {
+    func shortage() -> LogError? {
         guard setting.reserveByteCount > 0 else { return nil }
         do {
             let free = try files.freeBytes(folder.descriptor)
@@ -268,143 +277,9 @@ extension RequestLog {
         } catch { return .system(step: "measure", path: path, code: error.code) }
     }
 
-    private func signal() {
+    func signal() {
         var byte: UInt8 = 1
         // A full pipe already wakes the writer.
         _ = write(wake.write, &byte, 1)
-    }
-}
-
-// MARK: - The writer's thread
-
-extension RequestLog {
-    private final class Start {
-        let log: RequestLog
-        let writer: SegmentWriter
-        init(log: RequestLog, writer: SegmentWriter) {
-            self.log = log
-            self.writer = writer
-        }
-    }
-
-    private func startWriter(_ writer: SegmentWriter) throws(LogError) {
-        let start = Unmanaged.passRetained(Start(log: self, writer: writer))
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                // Signals are for the main thread.
-                var all = sigset_t()
-                sigfillset(&all)
-                pthread_sigmask(SIG_BLOCK, &all, nil)
-                start.log.run(start.writer)
-                return nil
-            }, start.toOpaque())
-        guard code == 0 else {
-            start.release()
-            throw .system(step: "thread", path: path, code: code)
-        }
-        writerThread.withLock { $0 = thread }
-    }
-
-    private func run(_ start: SegmentWriter) {
-        var writer = start
-        updateReserve()
-        while true {
-            let (batch, isStopping) = takeBatch()
-            if !batch.isEmpty {
-                writeBatch(batch, with: &writer)
-            } else if isStopping {
-                break
-            } else {
-                wait(isDirty: writer.isDirty)
-                appendRefusals(state.withLock { $0.flood.due(at: clock()) })
-                if state.withLock({ $0.queue.isEmpty }) { syncIdle(&writer) }
-            }
-        }
-        try? writer.close()
-    }
-
-    private func takeBatch() -> (batch: [Pending], isStopping: Bool) {
-        state.withLock { state in
-            if state.isStopping, state.queue.isEmpty { flushRefusals(&state) }
-            let batch = state.queue
-            state.queue = []
-            state.queueByteCount = 0
-            state.isWriterWaiting = batch.isEmpty
-            return (batch, state.isStopping)
-        }
-    }
-
-    /// What is still counted of refused calls becomes entries: the log is about to close.
-    private func flushRefusals(_ state: inout State) {
-        for entry in state.flood.ended() {
-            state.queue.append(
-                Pending(
-                    line: UnchainedLine(seq: state.nextSeq, body: LogLine.body(of: entry)), needsSync: true,
-                    whenDurable: nil))
-            state.nextSeq &+= 1
-        }
-    }
-
-    private func wait(isDirty: Bool) {
-        let isTimed = state.withLock { state in
-            state.isWaitTimed = isDirty || state.flood.isCounting
-            return state.isWaitTimed
-        }
-        let milliseconds = Int32(clamping: setting.syncInterval.wholeNanoseconds / 1_000_000)
-        var ready = pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)
-        poll(&ready, 1, isTimed ? max(1, milliseconds) : -1)
-        var drained = [UInt8](repeating: 0, count: 64)
-        while read(wake.read, &drained, drained.count) > 0 {}
-    }
-
-    private func syncIdle(_ writer: inout SegmentWriter) {
-        guard writer.isDirty else { return }
-        do { try writer.sync() } catch { failed(error, batch: [], synced: writer.synced) }
-    }
-
-    private func writeBatch(_ batch: [Pending], with writer: inout SegmentWriter) {
-        do {
-            if writer.failure != nil, let first = batch.first {
-                // The number before the batch's first was set aside when the failure was seen.
-                try writer.recover(seq: first.line.seq &- 1, at: clock())
-            }
-            try writer.append(batch.map(\.line), sync: batch.contains(where: \.needsSync))
-        } catch {
-            failed(error, batch: batch, synced: writer.synced)
-            return
-        }
-        updateReserve()
-        state.withLock { state in
-            for pending in batch { state.held[pending.id]?.isDurable = true }
-        }
-        for pending in batch { pending.whenDurable?(.success(pending.id)) }
-    }
-
-    /// None of `batch`, nor of what came meanwhile, stands in the log; nor is anything held that is not surely on the disk.
-    private func failed(_ error: LogError, batch: [Pending], synced: ChainPosition) {
-        let lost = state.withLock { state in
-            let lost = batch + state.queue
-            state.queue = []
-            state.queueByteCount = 0
-            state.held = state.held.filter { $0.key.seq <= synced.seq }
-            state.condition = .failing(error)
-            // One number for the gap, before any entry that comes after.
-            state.nextSeq &+= 1
-            return lost
-        }
-        for pending in lost { pending.whenDurable?(.failure(error)) }
-    }
-
-    /// Measures the disk, and says whether the log is sound.
-    private func updateReserve() {
-        let shortage = shortage()
-        state.withLock { state in
-            state.isBelowReserve = shortage != nil
-            state.condition = shortage.map { .failing($0) } ?? .sound
-        }
     }
 }

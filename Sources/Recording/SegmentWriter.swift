@@ -15,10 +15,11 @@ struct UnchainedLine: Sendable {
     let body: [UInt8]
 }
 
-/// The one hand that writes: appends lines to the last segment, links them, syncs, rotates, and begins anew after a failure.
+/// The one hand that writes: appends lines to the last segment, links them, syncs, rotates, and begins anew
+/// after a failure.
 ///
-/// A file whose write or sync failed once is never written again: what the kernel keeps of it cannot be trusted.
-/// A later segment then begins with a gap. Used by one thread.
+/// A file whose write or sync failed once is never written again: what the kernel keeps of it cannot be
+/// trusted. A later segment then begins with a gap. Used by one thread.
 struct SegmentWriter {
     /// Why the last segment is given up; what the gap entry will say.
     enum Failure: Hashable {
@@ -45,7 +46,9 @@ struct SegmentWriter {
     var isDirty: Bool { failure == nil && synced.seq < written.seq }
 
     /// A writer that goes on after `tail`, whose lines have just been synced.
-    init(files: LogFiles, folder: Int32, path: String, segmentByteCountMax: Int, tail: LogTailState) throws(LogError) {
+    init(files: LogFiles, folder: Int32, path: String, segmentByteCountMax: Int, tail: LogTailState)
+        throws(LogError)
+    {
         self.files = files
         self.folder = folder
         self.path = path
@@ -67,9 +70,11 @@ struct SegmentWriter {
         }
     }
 
-    /// Appends `lines` and, if `sync`, waits until they are on the disk. All of them are acknowledged, or none is.
+    /// Appends `lines` and, if `sync`, waits until they are on the disk. All of them are acknowledged, or
+    /// none is.
     ///
-    /// - Throws: ``LogError/system(step:path:code:)``; the segment is then given up, and ``recover(seq:at:)`` must come next.
+    /// - Throws: ``LogError/system(step:path:code:)``; the segment is then given up, and ``recover(seq:at:)``
+    ///   must come next.
     mutating func append(_ lines: [UnchainedLine], sync: Bool) throws(LogError) {
         // INVARIANT: the caller recovers from a failure before it appends.
         precondition(failure == nil, "append to a segment that failed")

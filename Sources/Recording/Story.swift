@@ -25,6 +25,7 @@ package struct Story: Sendable {
         fileprivate var approval: String?
         fileprivate var grant: String?
 
+        /// What `id` names, before any entry was read.
         package init(_ id: String) {
             self.id = id
             if id.hasPrefix("apr-") { approval = id }
@@ -33,7 +34,9 @@ package struct Story: Sendable {
 
         /// Learns from `entry` which approval a grant or request belongs to.
         package mutating func apply(_ entry: StoredEntry) {
-            if entry.type == .grant, let made = entry["grant"]?.string, let approval = entry["approval"]?.string {
+            if entry.type == .grant, let made = entry["grant"]?.string,
+                let approval = entry["approval"]?.string
+            {
                 if made == grant { self.approval = approval }
                 if approval == self.approval { grant = made }
             }
@@ -44,6 +47,7 @@ package struct Story: Sendable {
         }
     }
 
+    /// The story of `subject`, before any entry was read.
     package init(of subject: Subject) {
         approval = subject.approval
         grant = subject.grant
@@ -80,12 +84,17 @@ package struct Story: Sendable {
     /// The lines; the last repeats for each call.
     package var lines: [String] {
         guard !isEmpty else { return [] }
-        return [row("who", who), row("what", what), row("why now", why), row("decided", decided), row("grant", grantText)] + then
+        return [
+            row("who", who), row("what", what), row("why now", why), row("decided", decided),
+            row("grant", grantText),
+        ] + then
     }
 
     // MARK: - Lines
 
-    private var caller: JSON? { asked?["requester"] ?? calls.first?.request.json ?? refusals.first?.json ?? granted?.json }
+    private var caller: JSON? {
+        asked?["requester"] ?? calls.first?.request.json ?? refusals.first?.json ?? granted?.json
+    }
 
     private var who: String {
         guard let caller else { return "not in this log" }
@@ -116,7 +125,9 @@ package struct Story: Sendable {
             return "allowed by \(statements.map { word($0) }.joined(separator: ", ")), nobody was asked"
         }
         if asked == nil, let refusal = refusals.first {
-            return "\(word(refusal["code"])) \((refusal["reasons"]?.array ?? []).map { word($0) }.joined(separator: ", "))"
+            return
+                "\(word(refusal["code"])) "
+                + "\((refusal["reasons"]?.array ?? []).map { word($0) }.joined(separator: ", "))"
         }
         var parts = reviews.map(review)
         if let ended { parts.append("\(word(ended["state"])) \(ended.at)") }
@@ -136,7 +147,9 @@ package struct Story: Sendable {
     private var grantText: String {
         guard let granted else { return "none" }
         let used = calls.count + uncounted
-        var text = "\(word(granted["grant"])), scope \(word(granted["scope"])), \(word(granted["max_uses"])) use(s) until "
+        var text =
+            "\(word(granted["grant"])), scope \(word(granted["scope"])), "
+            + "\(word(granted["max_uses"])) use(s) until "
         text += "\(word(granted["end"])), \(used) sent under it"
         if let revoked { text += ", revoked \(revoked.at)" }
         return text
@@ -153,7 +166,8 @@ package struct Story: Sendable {
         let start = "\(request.at) entry \(request.id), \(word(request["req"])):"
         guard let outcome else { return "\(start) no outcome yet; it may have run" }
         guard outcome["kind"] == "answered" else {
-            return "\(start) \(word(outcome["kind"]))\(outcome["error"].map { ", \(bounded(word($0)))" } ?? "")"
+            return
+                "\(start) \(word(outcome["kind"]))\(outcome["error"].map { ", \(bounded(word($0)))" } ?? "")"
         }
         return "\(start) AWS answered \(word(outcome["status"])) in \(word(outcome["ms"])) ms, "
             + "AWS request \(word(outcome["aws_request_id"]))"
@@ -162,7 +176,8 @@ package struct Story: Sendable {
     private func row(_ name: String, _ text: String) -> String { "\(pad(name, 8)) \(text)" }
 }
 
-/// The story of `id` from the log in `folder`, read twice: once for what belongs together, once to tell it. Empty when nothing is known.
+/// The story of `id` from the log in `folder`, read twice: once for what belongs together, once to tell it.
+/// Empty when nothing is known.
 ///
 /// - Throws: ``LogError/damaged(_:)``, ``LogError/system(step:path:code:)``.
 package func story(of id: String, folder: String) throws(LogError) -> [String] {

@@ -2,7 +2,8 @@ import Glibc
 import Hashing
 import Vocabulary
 
-/// How far a log goes: what an operator keeps elsewhere, to prove later that nothing up to there was cut or rewritten.
+/// How far a log goes: what an operator keeps elsewhere, to prove later that nothing up to there was cut or
+/// rewritten.
 ///
 /// Written as one line of JSON: `{"v":1,"count":48211,"seq":48211,"head":"sha256:…"}`.
 package struct LogHead: Hashable, Sendable {
@@ -29,7 +30,8 @@ package struct LogHead: Hashable, Sendable {
     ///
     /// - Throws: ``LogError/badHead(why:)`` for anything that ``line`` would not write.
     package init(parsing bytes: [UInt8]) throws(LogError) {
-        guard let json = try? JSON(parsing: bytes), json.members?.map(\.name) == ["v", "count", "seq", "head"],
+        guard let json = try? JSON(parsing: bytes),
+            json.members?.map(\.name) == ["v", "count", "seq", "head"],
             json["v"] == .number("1"), let count = json["count"]?.integer, let seq = json["seq"]?.integer,
             let hash = json["head"]?.string.flatMap(Digest.init(parsing:)), count >= 0, seq >= count
         else { throw .badHead(why: #"does not hold {"v":1,"count":…,"seq":…,"head":"sha256:…"}"#) }
@@ -60,19 +62,22 @@ package struct Verification: Hashable, Sendable {
     package fileprivate(set) var gaps: [GapFinding] = []
     /// Entries found in gaps; they do not count.
     package fileprivate(set) var unsureCount = 0
-    /// Requests without an outcome, oldest first, at most ``unpairedListMax``: it is not known what became of them.
+    /// Requests without an outcome, oldest first, at most ``unpairedListMax``: it is not known what became of
+    /// them.
     package fileprivate(set) var unpaired: [EntryID] = []
     package fileprivate(set) var unpairedCount = 0
     /// Bytes of a last line without newline: being written now, or torn; nothing was signed on it.
     package fileprivate(set) var tornTailByteCount = 0
     /// The first entry that is not what was written; nil when all of them are.
     package fileprivate(set) var firstBad: BadEntry?
-    /// Whether a head from elsewhere was compared. Without one the log is not anchored: its last entries may have been cut off, or all
-    /// of it rewritten.
+    /// Whether a head from elsewhere was compared. Without one the log is not anchored: its last entries may
+    /// have been cut off, or all of it rewritten.
     package let isAnchored: Bool
 
+    /// How many of the requests without outcome are listed; all are counted.
     package static let unpairedListMax = 1_000
 
+    /// Whether nothing is wrong with any entry.
     package var isSound: Bool { firstBad == nil }
 
     /// The head to keep elsewhere; nil for an empty or bad log.
@@ -82,11 +87,14 @@ package struct Verification: Hashable, Sendable {
     }
 }
 
-/// Reads the whole log in `folder` and checks every link, in constant memory. The log may be written to meanwhile.
+/// Reads the whole log in `folder` and checks every link, in constant memory. The log may be written to
+/// meanwhile.
 ///
-/// With `expecting`, the entry it names must be there with that hash: a cut tail or a rewritten end is then found too.
+/// With `expecting`, the entry it names must be there with that hash: a cut tail or a rewritten end is then
+/// found too.
 ///
-/// - Throws: ``LogError/system(step:path:code:)`` when the log cannot be read. A bad entry is not thrown: it is in the answer.
+/// - Throws: ``LogError/system(step:path:code:)`` when the log cannot be read. A bad entry is not thrown: it
+///   is in the answer.
 package func verify(folder: String, expecting head: LogHead? = nil) throws(LogError) -> Verification {
     var verification = Verification(isAnchored: head != nil)
     var open = UnfinishedRequests()
@@ -120,8 +128,10 @@ package func verify(folder: String, expecting head: LogHead? = nil) throws(LogEr
             let numbers = try LogFolder(reading: folder).segments()
             throw .damaged(
                 BadEntry(
-                    file: segmentName(max(1, numbers.last ?? 1)), line: 0, seq: (verification.lastSeq ?? 0) &+ 1,
-                    why: .missing(found: head.seq <= (verification.lastSeq ?? 0) ? verification.lastSeq : nil)))
+                    file: segmentName(max(1, numbers.last ?? 1)), line: 0,
+                    seq: (verification.lastSeq ?? 0) &+ 1,
+                    why: .missing(found: head.seq <= (verification.lastSeq ?? 0) ? verification.lastSeq : nil)
+                ))
         }
     } catch {
         guard case .damaged(let bad) = error else { throw error }

@@ -51,7 +51,8 @@ package enum AccessLevel: UInt8, Hashable, Sendable, CaseIterable, CustomStringC
     }
 }
 
-/// What a call's answer or effect lays open. An operation without a row in the catalog is `unrated` and counts as data.
+/// What a call's answer or effect lays open. An operation without a row in the catalog is `unrated` and
+/// counts as data.
 package enum Sensitivity: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
     case unrated = 0
     case metadata = 1

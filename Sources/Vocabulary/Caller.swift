@@ -1,5 +1,6 @@
 /// Text that an agent wrote about itself: at most 500 characters, quoted wherever it is shown, never trusted.
 package struct ClaimedText: Hashable, Sendable {
+    /// The most characters that are kept.
     package static let lengthMax = 500
 
     /// Where the text came from.
@@ -27,8 +28,8 @@ package enum IdentityStrength: String, Hashable, Sendable {
     case signed
 }
 
-/// The credential scope that a request claims, verified or not. It only routes: the service judged is the service signed for
-/// and the host dialled, so a lie gains nothing.
+/// The credential scope that a request claims, verified or not. It only routes: the service judged is the
+/// service signed for and the host dialled, so a lie gains nothing.
 package struct CredentialScope: Hashable, Sendable {
     package let region: String
     /// The signing name, lower case: `dynamodb`.
@@ -50,7 +51,8 @@ package struct Caller: Hashable, Sendable {
     package let scope: CredentialScope?
 
     package init(
-        agent: AgentName, session: SessionID, strength: IdentityStrength, task: ClaimedText?, reason: ClaimedText?,
+        agent: AgentName, session: SessionID, strength: IdentityStrength, task: ClaimedText?,
+        reason: ClaimedText?,
         scope: CredentialScope?
     ) {
         self.agent = agent

@@ -11,7 +11,9 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
 
     /// The digest written in `text` as ``description`` writes it; nil for any other spelling.
     package init?(parsing text: String) {
-        guard text.hasPrefix("sha256:"), let bytes = [UInt8](lowercaseHex: text.utf8.dropFirst(7)) else { return nil }
+        guard text.hasPrefix("sha256:"), let bytes = [UInt8](lowercaseHex: text.utf8.dropFirst(7)) else {
+            return nil
+        }
         self.init(bytes: bytes)
     }
 

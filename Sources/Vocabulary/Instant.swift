@@ -54,8 +54,8 @@ package struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible 
     /// The hour of the day in UTC, 0 to 23.
     package var hourUTC: Int { calendar.hour }
 
-    /// The moment written in `text` as ``basicFormat`` or as ISO 8601 in UTC with `Z`, seconds and an optional
-    /// fraction of 1 to 9 digits; nil for any other spelling or a date that does not exist.
+    /// The moment written in `text` as ``basicFormat`` or as ISO 8601 in UTC with `Z`, seconds and an
+    /// optional fraction of 1 to 9 digits; nil for any other spelling or a date that does not exist.
     package init?(parsing text: String) {
         let bytes = Array(text.utf8)
         if bytes.count == 16, bytes[8] == 0x54, bytes[15] == 0x5A {
@@ -67,7 +67,8 @@ package struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible 
         }
         guard bytes.count >= 20, bytes.count <= 30, bytes[bytes.count - 1] == 0x5A,
             [bytes[4], bytes[7], bytes[10], bytes[13], bytes[16]] == [0x2D, 0x2D, 0x54, 0x3A, 0x3A],
-            let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), let day = number(bytes[8..<10]),
+            let year = number(bytes[0..<4]), let month = number(bytes[5..<7]),
+            let day = number(bytes[8..<10]),
             let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]),
             let second = number(bytes[17..<19])
         else { return nil }

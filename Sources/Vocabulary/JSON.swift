@@ -1,6 +1,7 @@
 /// A JSON value: what a body said, and what a log line says.
 ///
-/// Members keep their order; numbers keep their spelling, so that nothing is rounded between what was judged and what was sent.
+/// Members keep their order; numbers keep their spelling, so that nothing is rounded between what was judged
+/// and what was sent.
 package indirect enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -39,7 +40,8 @@ package indirect enum JSON: Hashable, Sendable {
         return text
     }
 
-    /// The value of a whole number within `Int64`, spelled without fraction or exponent; nil for anything else.
+    /// The value of a whole number within `Int64`, spelled without fraction or exponent; nil for anything
+    /// else.
     package var integer: Int64? {
         guard case .number(let text) = self else { return nil }
         return Int64(text)
@@ -71,7 +73,10 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Express
     package init(booleanLiteral value: Bool) { self = .bool(value) }
     package init(integerLiteral value: Int) { self = .number(String(value)) }
     package init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    package init(dictionaryLiteral members: (String, JSON)...) { self = .object(members.map { Member($0, $1) }) }
+    /// Values from literals, for writing records in code.
+    package init(dictionaryLiteral members: (String, JSON)...) {
+        self = .object(members.map { Member($0, $1) })
+    }
 }
 
 // MARK: - Writing
@@ -79,14 +84,16 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Express
 extension JSON {
     /// The value on one line, without blanks, members in their order: the form of log lines.
     ///
-    /// Every control character is escaped (U+0000 to U+001F, U+007F to U+009F, U+2028, U+2029), so the text never breaks a line.
+    /// Every control character is escaped (U+0000 to U+001F, U+007F to U+009F, U+2028, U+2029), so the text
+    /// never breaks a line.
     package var line: [UInt8] {
         var out: [UInt8] = []
         write(to: &out, sorted: false)
         return out
     }
 
-    /// The value without blanks, the members of each object sorted by the bytes of their names: what digests are taken over.
+    /// The value without blanks, the members of each object sorted by the bytes of their names: what digests
+    /// are taken over.
     package var canonical: [UInt8] {
         var out: [UInt8] = []
         write(to: &out, sorted: true)
@@ -111,7 +118,8 @@ extension JSON {
             out.append(0x5D)
         case .object(let members):
             out.append(0x7B)
-            let ordered = sorted ? members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) } : members
+            let ordered =
+                sorted ? members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) } : members
             for (index, member) in ordered.enumerated() {
                 if index > 0 { out.append(0x2C) }
                 JSON.write(member.name, to: &out)

@@ -18,8 +18,8 @@ extension JSON {
     /// The most values that one document may hold.
     package static let nodeCountMax = 1_000_000
 
-    /// The one JSON document in `bytes`, by RFC 8259 and nothing else: strict UTF-8, no byte order mark, no comments, no trailing
-    /// commas, nothing after it but blanks, no name twice in an object.
+    /// The one JSON document in `bytes`, by RFC 8259 and nothing else: strict UTF-8, no byte order mark, no
+    /// comments, no trailing commas, nothing after it but blanks, no name twice in an object.
     ///
     /// - Throws: ``JSONError`` with the offset of the first byte at fault.
     package init(parsing bytes: [UInt8]) throws(JSONError) {
@@ -90,7 +90,8 @@ private struct JSONReader {
             let start = at
             guard try peek() == 0x22 else { throw .unexpected(at: at) }
             let name = try string()
-            // INVARIANT: names compare by scalars, not by canonical equivalence: the set holds their UTF-8 spelled out.
+            // INVARIANT: names compare by scalars, not by canonical equivalence: the set holds their UTF-8
+            // spelled out.
             guard names.insert(name.scalarKey).inserted else { throw .duplicateName(name, at: start) }
             skipBlanks()
             guard try peek() == 0x3A else { throw .unexpected(at: at) }
@@ -198,7 +199,8 @@ private struct JSONReader {
             at += 1
             let second = try hexUnit()
             guard (0xDC00..<0xE000).contains(second),
-                let scalar = Unicode.Scalar(0x10000 + (UInt32(first) - 0xD800) << 10 + (UInt32(second) - 0xDC00))
+                let scalar = Unicode.Scalar(
+                    0x10000 + (UInt32(first) - 0xD800) << 10 + (UInt32(second) - 0xDC00))
             else { throw .badText(at: start) }
             return scalar
         default: throw .unexpected(at: at - 1)
@@ -221,7 +223,8 @@ private struct JSONReader {
 }
 
 extension String {
-    /// A text that is equal only for the same scalars: Swift's `==` holds `é` and `e` with an accent equal, a gate must not.
+    /// A text that is equal only for the same scalars: Swift's `==` holds `é` and `e` with an accent equal, a
+    /// gate must not.
     fileprivate var scalarKey: String {
         utf8.allSatisfy { $0 < 0x80 } ? self : String(decoding: utf8.lowercaseHex, as: UTF8.self) + "\u{1}"
     }

@@ -12,7 +12,9 @@ package struct AgentName: Hashable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is `[a-z0-9-]{1,64}`.
     package init(parsing text: String) throws(NameError) {
-        let ok = (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D }
+        let ok =
+            (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D }
         guard ok else { throw .malformed(kind: "agent", text: text, rule: "1 to 64 of a-z, 0-9 and -") }
         self.text = text
     }
@@ -25,7 +27,9 @@ package struct SessionID: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
     /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is `ses-` and 8 base-32 characters.
-    package init(parsing text: String) throws(NameError) { self.text = try taggedID(text, tag: "ses-", kind: "session") }
+    package init(parsing text: String) throws(NameError) {
+        self.text = try taggedID(text, tag: "ses-", kind: "session")
+    }
 
     /// The id made of 40 random bits.
     package init(random: UInt64) { text = "ses-" + base32(random) }
@@ -38,7 +42,9 @@ package struct ApprovalID: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
     /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is `apr-` and 8 base-32 characters.
-    package init(parsing text: String) throws(NameError) { self.text = try taggedID(text, tag: "apr-", kind: "approval") }
+    package init(parsing text: String) throws(NameError) {
+        self.text = try taggedID(text, tag: "apr-", kind: "approval")
+    }
 
     /// The id made of 40 random bits.
     package init(random: UInt64) { text = "apr-" + base32(random) }
@@ -51,7 +57,9 @@ package struct GrantID: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
     /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is `grt-` and 8 base-32 characters.
-    package init(parsing text: String) throws(NameError) { self.text = try taggedID(text, tag: "grt-", kind: "grant") }
+    package init(parsing text: String) throws(NameError) {
+        self.text = try taggedID(text, tag: "grt-", kind: "grant")
+    }
 
     /// The id made of 40 random bits.
     package init(random: UInt64) { text = "grt-" + base32(random) }
@@ -59,12 +67,15 @@ package struct GrantID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 }
 
-/// One arrived request: `req-` and 8 characters of Crockford's base 32; what the agent sees as the AWS request id.
+/// One arrived request: `req-` and 8 characters of Crockford's base 32; what the agent sees as the AWS
+/// request id.
 package struct RequestID: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
     /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is `req-` and 8 base-32 characters.
-    package init(parsing text: String) throws(NameError) { self.text = try taggedID(text, tag: "req-", kind: "request") }
+    package init(parsing text: String) throws(NameError) {
+        self.text = try taggedID(text, tag: "req-", kind: "request")
+    }
 
     /// The id made of 40 random bits.
     package init(random: UInt64) { text = "req-" + base32(random) }
@@ -89,7 +100,8 @@ package struct StatementID: Hashable, Sendable, CustomStringConvertible {
 package struct ApproverName: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
-    /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is 1 to 128 of `A-Za-z0-9`, `-`, `_`, `.`, `@`, `+`.
+    /// - Throws: ``NameError/malformed(kind:text:rule:)`` unless `text` is 1 to 128 of `A-Za-z0-9`, `-`, `_`,
+    ///   `.`, `@`, `+`.
     package init(parsing text: String) throws(NameError) {
         let ok =
             (1...128).contains(text.utf8.count)
@@ -125,7 +137,8 @@ extension UInt8 {
 extension String {
     /// The text with `A-Z` in lower case and every other character as it is; no locale, no Unicode folding.
     package var asciiLowercased: String {
-        utf8.contains { (0x41...0x5A).contains($0) } ? String(decoding: utf8.map(\.lowercased), as: UTF8.self) : self
+        utf8.contains { (0x41...0x5A).contains($0) }
+            ? String(decoding: utf8.map(\.lowercased), as: UTF8.self) : self
     }
 }
 

@@ -1,5 +1,6 @@
 /// What became of a signed request.
 package struct Outcome: Hashable, Sendable {
+    /// How sure it is that AWS acted.
     package enum Kind: String, Hashable, Sendable {
         /// AWS answered, with ``Outcome/status``.
         case answered

@@ -1,9 +1,11 @@
-/// One header field, as it came. Names are ASCII tokens; values have no control bytes and no blanks at their ends.
+/// One header field, as it came. Names are ASCII tokens; values have no control bytes and no blanks at their
+/// ends.
 package struct HeaderField: Hashable, Sendable {
     /// The name in lower case: what everything compares.
     package let name: String
     package let value: String
 
+    /// The field `name`, in any case, with `value`.
     package init(_ name: String, _ value: String) {
         self.name = name.asciiLowercased
         self.value = value
@@ -13,7 +15,8 @@ package struct HeaderField: Hashable, Sendable {
 /// The request line and header of a request, after Accepting's head checks.
 package struct RequestHead: Hashable, Sendable {
     package let method: String
-    /// The origin-form target as it came, still percent-encoded: `/bucket/a%20b?versionId=x`. Printable ASCII, begins with `/`.
+    /// The origin-form target as it came, still percent-encoded: `/bucket/a%20b?versionId=x`. Printable
+    /// ASCII, begins with `/`.
     package let target: String
     package let fields: [HeaderField]
 
@@ -26,7 +29,8 @@ package struct RequestHead: Hashable, Sendable {
     /// The values of every field `name` (lower case), in order.
     package func values(of name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 
-    /// The value of the first field `name` (lower case). Head checks have refused duplicates of all fields that decide.
+    /// The value of the first field `name` (lower case). Head checks have refused duplicates of all fields
+    /// that decide.
     package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
     /// The target up to the first `?`.

@@ -1,7 +1,10 @@
 /// Bytes that must never become text: a secret key, a session token of the gateway's own.
 ///
-/// Descriptions, string interpolation and reflection show only the length. ``withBytes(_:)`` is the one way to the bytes.
-package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+/// Descriptions, string interpolation and reflection show only the length. ``withBytes(_:)`` is the one way
+/// to the bytes.
+package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
     private let bytes: [UInt8]
 
     package init(_ bytes: [UInt8]) { self.bytes = bytes }

@@ -1,5 +1,5 @@
-/// `text` as it may be shown anywhere: control, format, separator, private-use, unassigned and surrogate characters are written as
-/// `\u{…}`, so that nothing hides, reorders or breaks a line. Blanks stay.
+/// `text` as it may be shown anywhere: control, format, separator, private-use, unassigned and surrogate
+/// characters are written as `\u{…}`, so that nothing hides, reorders or breaks a line. Blanks stay.
 package func shown(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { !isPlain($0) }) else { return text }
     var out = ""
@@ -16,7 +16,8 @@ package func shown(_ text: String) -> String {
 private func isPlain(_ scalar: Unicode.Scalar) -> Bool {
     if scalar.isASCII { return (0x20..<0x7F).contains(scalar.value) }
     switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned, .spaceSeparator:
+    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned,
+        .spaceSeparator:
         return false
     default: return true
     }

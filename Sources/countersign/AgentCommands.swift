@@ -6,7 +6,10 @@ import Vocabulary
 /// `countersign env`: what an agent's shell needs.
 struct Env: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print the exports that point an agent's shell at the gate: eval \"$(countersign env --agent me)\".")
+        abstract:
+            "Print the exports that point an agent's shell at the gate: eval \"$(countersign env "
+            + "--agent me)\"."
+    )
     @OptionGroup var sockets: SocketOptions
     @Option(help: "The agent; needed when the gate has listeners for several.") var agent: String?
     @Option(help: "What the agent is working on, for the record.") var task: String?
@@ -29,7 +32,10 @@ struct Env: ParsableCommand {
 /// `countersign wait ID`: waits for a human's answer.
 struct Wait: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Wait for the answer to one's own call, at most 100 s; then run CMD. Exit 0 approved, 1 not, 3 not yet.")
+        abstract:
+            "Wait for the answer to one's own call, at most 100 s; then run CMD. Exit 0 approved, 1 "
+            + "not, 3 not yet."
+    )
     @OptionGroup var sockets: SocketOptions
     @Option(help: "Seconds to wait, at most 100.") var seconds = 100
     @Flag(help: "Print JSON.") var json = false
@@ -43,7 +49,12 @@ struct Wait: ParsableCommand {
         if json { print(answer.text) }
         switch answer["state"]?.string {
         case "approved":
-            if !json { print("\(id) is approved: \(shown(answer["call"]?.string ?? "")). Repeating the call runs it once.") }
+            if !json {
+                print(
+                    "\(id) is approved: \(shown(answer["call"]?.string ?? "")). Repeating the call "
+                        + "runs it once."
+                )
+            }
             guard let program = command.first else { return }
             fflush(nil)
             var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
@@ -52,7 +63,9 @@ struct Wait: ParsableCommand {
             complain("\(program): \(String(cString: strerror(errno)))")
             throw Exit.cannotTell
         case "pending":
-            if !json { print("\(id) still waits, \(answer["open_s"]?.integer ?? 0) s more. Nothing was sent to AWS.") }
+            if !json {
+                print("\(id) still waits, \(answer["open_s"]?.integer ?? 0) s more. Nothing was sent to AWS.")
+            }
             throw Exit.notYet
         case let state:
             if !json {

@@ -15,13 +15,17 @@ struct Inbox: ParsableCommand {
         let cards = reply["approvals"]?.array ?? []
         if cards.isEmpty { return print("Nothing waits.") }
         for card in cards { print(inboxLine(card)) }
-        print("\nRead one with `countersign show ID`, answer it with `countersign approve ID` or `countersign deny ID`.")
+        print(
+            "\nRead one with `countersign show ID`, answer it with `countersign approve ID` or "
+                + "`countersign deny ID`."
+        )
     }
 }
 
 /// `countersign show ID`: the whole story of any id.
 struct Show: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show the card and the whole story of an approval, grant or request.")
+    static let configuration = CommandConfiguration(
+        abstract: "Show the card and the whole story of an approval, grant or request.")
     @OptionGroup var sockets: SocketOptions
     @Argument(help: "apr-…, grt-… or req-….") var id: String
     @Flag(help: "Print JSON.") var json = false
@@ -45,7 +49,8 @@ struct Show: ParsableCommand {
 
 /// `countersign approve ID`.
 struct Approve: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Read the card of a waiting call and approve it.")
+    static let configuration = CommandConfiguration(
+        abstract: "Read the card of a waiting call and approve it.")
     @OptionGroup var sockets: SocketOptions
     @Argument(help: "apr-….") var id: String
     @Option(help: "Why, for the record.") var reason: String?
@@ -53,7 +58,9 @@ struct Approve: ParsableCommand {
     @Flag(help: "Do not ask `approve?`; the card is printed all the same.") var yes = false
     @Flag(help: "Print JSON.") var json = false
 
-    func run() throws { try answerCard(id, verdict: "approve", reason, confirm, yes: yes, json: json, sockets) }
+    func run() throws {
+        try answerCard(id, verdict: "approve", reason, confirm, yes: yes, json: json, sockets)
+    }
 }
 
 /// `countersign deny ID`.
@@ -69,7 +76,8 @@ struct Deny: ParsableCommand {
 
 /// Shows the card, asks, and sends the review that quotes it.
 private func answerCard(
-    _ id: String, verdict: String, _ reason: String?, _ confirm: String?, yes: Bool, json: Bool, _ sockets: SocketOptions
+    _ id: String, verdict: String, _ reason: String?, _ confirm: String?, yes: Bool, json: Bool,
+    _ sockets: SocketOptions
 ) throws {
     let client = try sockets.control()
     guard let card = try orCannotTell({ try client.find("/v1/approvals/\(id)") }) else {
@@ -100,7 +108,8 @@ private func answerCard(
     }
     let body = JSON.object([
         .init("nonce", .string(nonce)), .init("verdict", .string(verdict)),
-        .init("reason", reason.map { .string($0) } ?? .null), .init("typed", typed.map { .string($0) } ?? .null),
+        .init("reason", reason.map { .string($0) } ?? .null),
+        .init("typed", typed.map { .string($0) } ?? .null),
     ])
     let settled = try orCannotTell { try client.post("/v1/approvals/\(id)/review", body) }
     if json { return print(settled.text) }
@@ -110,7 +119,8 @@ private func answerCard(
 /// `countersign grants`.
 struct Grants: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What approvals became.", subcommands: [List.self, Revoke.self], defaultSubcommand: List.self)
+        abstract: "What approvals became.", subcommands: [List.self, Revoke.self],
+        defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the grants.")

@@ -5,14 +5,18 @@ import Glibc
 /// `countersign debug`: what the gate reads in a raw request, and how it signs one.
 struct Debug: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "See what the gate reads in a raw request, and how it signs one.", subcommands: [Recognize.self, Sign.self])
+        abstract: "See what the gate reads in a raw request, and how it signs one.",
+        subcommands: [Recognize.self, Sign.self])
 
     /// What a signature's credential scope is worth.
     enum Scope: String, ExpressibleByArgument { case use, ignore }
 
     struct Recognize: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Read one JSON request a line, print what each one means, through the code that the gate runs.")
+            abstract:
+                "Read one JSON request a line, print what each one means, through the code that the "
+                + "gate runs."
+        )
         @Flag(help: "One JSON object a line in and out; the only form there is.") var jsonl = false
         @Option(help: "The gateway's own account.") var account: String?
         @Option(help: "The region of calls that name none.") var region: String?
@@ -20,7 +24,8 @@ struct Debug: ParsableCommand {
 
         func run() throws {
             try orCannotTell {
-                let recognize = try debugRecognizer(account: account, region: region, usesScope: scope == .use)
+                let recognize = try debugRecognizer(
+                    account: account, region: region, usesScope: scope == .use)
                 eachLine(recognize)
             }
         }
@@ -28,7 +33,9 @@ struct Debug: ParsableCommand {
 
     struct Sign: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Read one JSON request a line, print its canonical request, string to sign and authorization.")
+            abstract:
+                "Read one JSON request a line, print its canonical request, string to sign and authorization."
+        )
         @Flag(help: "One JSON object a line in and out; the only form there is.") var jsonl = false
 
         func run() { eachLine(debugSigner()) }

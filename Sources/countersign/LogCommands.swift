@@ -6,7 +6,8 @@ import Vocabulary
 /// `countersign log`: the operator's side.
 struct Log: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Read and verify the signed-request log.", subcommands: [Tail.self, Story.self, Verify.self])
+        abstract: "Read and verify the signed-request log.",
+        subcommands: [Tail.self, Story.self, Verify.self])
 
     /// Where the log is.
     struct Place: ParsableArguments {
@@ -24,7 +25,8 @@ struct Log: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print the last entries, one line each.")
         @OptionGroup var place: Place
         @Flag(name: .shortAndLong, help: "Go on with every new entry.") var follow = false
-        @Option(name: .customShort("n"), help: "How many of the last entries; all without it when --json.") var last: Int?
+        @Option(name: .customShort("n"), help: "How many of the last entries; all without it when --json.")
+        var last: Int?
         @Flag(help: "Print the entries as they stand in the log.") var json = false
 
         func run() throws {

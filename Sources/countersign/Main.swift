@@ -6,14 +6,18 @@ import Glibc
 struct Countersign: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "countersign",
-        abstract: "Signs AWS calls for agents that hold no keys, after policy and, where it says so, a human allowed them.",
+        abstract:
+            "Signs AWS calls for agents that hold no keys, after policy and, where it says so, a "
+            + "human allowed them.",
         version: gateVersion,
         subcommands: [
-            Serve.self, Env.self, Wait.self, Inbox.self, Show.self, Approve.self, Deny.self, Grants.self, Log.self, Debug.self,
+            Serve.self, Env.self, Wait.self, Inbox.self, Show.self, Approve.self, Deny.self, Grants.self,
+            Log.self, Debug.self,
         ])
 }
 
-/// Exit codes: 0 yes, 1 no (denied, not verified), 2 cannot tell (bad usage, bad input, unreachable), 3 not yet.
+/// Exit codes: 0 yes, 1 no (denied, not verified), 2 cannot tell (bad usage, bad input, unreachable), 3 not
+/// yet.
 enum Exit {
     static let no = ExitCode(1)
     static let cannotTell = ExitCode(2)
@@ -36,10 +40,15 @@ func orCannotTell<Result>(_ body: () throws -> Result) throws -> Result {
 
 /// Where the sockets are.
 struct SocketOptions: ParsableArguments {
-    @Option(help: "The control socket of the gate (default: as `serve` chooses it, or $COUNTERSIGN_CONTROL_SOCKET).")
+    @Option(
+        help:
+            "The control socket of the gate (default: as `serve` chooses it, or $COUNTERSIGN_CONTROL_SOCKET)."
+    )
     var controlSocket: String?
 
-    @Option(help: "The agents' socket of the gate (default: as `serve` chooses it, or $COUNTERSIGN_AGENT_SOCKET).")
+    @Option(
+        help: "The agents' socket of the gate (default: as `serve` chooses it, or $COUNTERSIGN_AGENT_SOCKET)."
+    )
     var agentSocket: String?
 
     @Option(help: "The configuration file that `serve` was started with.")

@@ -6,11 +6,14 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the sidecar.",
         discussion: """
-            Every flag may also stand in the environment (COUNTERSIGN_POLICIES for --policies) or in config.yaml (policies: …). \
-            Flags win over the environment, the environment over the file.
+            Every flag may also stand in the environment (COUNTERSIGN_POLICIES for --policies) or in \
+            config.yaml (policies: …). Flags win over the environment, the environment over the file.
             """)
 
-    @Option(help: "The configuration file (default: $COUNTERSIGN_CONFIG, else /etc/countersign/config.yaml if it is there).")
+    @Option(
+        help:
+            "The configuration file (default $COUNTERSIGN_CONFIG, else /etc/countersign/config.yaml)."
+    )
     var config: String?
     @Option(help: "The folder of policy files.")
     var policies: String?
@@ -18,9 +21,13 @@ struct Serve: ParsableCommand {
     var listen: [String] = []
     @Option(help: "The agent of a listener that names none (default local).")
     var agent: String?
-    @Option(help: "The folder for the log and the state (default $STATE_DIRECTORY, else $XDG_STATE_HOME/countersign).")
+    @Option(
+        help:
+            "The folder for log and state (default $STATE_DIRECTORY, else $XDG_STATE_HOME/countersign)."
+    )
     var state: String?
-    @Option(help: "Send every signed call to this AWS-like endpoint instead of AWS; plain http to loopback only.")
+    @Option(
+        help: "Send every signed call to this AWS-like endpoint instead of AWS; plain http to loopback only.")
     var upstream: String?
     @Option(help: "The region of calls that name none.")
     var region: String?
@@ -48,7 +55,8 @@ struct Serve: ParsableCommand {
     func run() throws {
         var flags: [String: [String]] = [:]
         let options: [(String, String?)] = [
-            ("policies", policies), ("agent", agent), ("state", state), ("upstream", upstream), ("region", region),
+            ("policies", policies), ("agent", agent), ("state", state), ("upstream", upstream),
+            ("region", region),
             ("account", account), ("profile", profile), ("credential-process", credentialProcess),
             ("ca-bundle", caBundle), ("control-socket", controlSocket), ("control-group", controlGroup),
             ("agent-socket", agentSocket), ("log-durability", logDurability), ("log-reserve", logReserve),

@@ -83,7 +83,9 @@ private let broken = ErrorNumber(code: EIO)
     @Test func `a full disk clears nothing, and a gap names the last entry before it`() async throws {
         let before = try await append(1).get()
         _ = try log.clear(before)
-        disk.set { $0.write = full; $0.create = full }
+        disk.set {
+            $0.write = full; $0.create = full
+        }
         #expect(try await append(2) == failure("write", ENOSPC, segment: 1))
         #expect(try await append(3) == failure("create", ENOSPC, segment: 1))
         #expect(throws: LogError.notHeld(EntryID(seq: 2))) { _ = try log.clear(EntryID(seq: 2)) }
@@ -111,7 +113,9 @@ private let broken = ErrorNumber(code: EIO)
 
     @Test func `a short write that ends in an error leaves torn bytes, which are passed over`() async throws {
         _ = try await append(1).get()
-        disk.set { $0.isShort = true; $0.write = broken }
+        disk.set {
+            $0.isShort = true; $0.write = broken
+        }
         #expect(try await append(2) == failure("write", EIO, segment: 1))
         disk.heal()
         _ = try await append(3).get()
@@ -150,7 +154,9 @@ private let broken = ErrorNumber(code: EIO)
         #expect(verification.unpairedCount == 2)
     }
 
-    @Test func `reads that were only written are unsure after a failed sync, and no longer cleared`() async throws {
+    @Test func `reads that were only written are unsure after a failed sync, and no longer cleared`()
+        async throws
+    {
         _ = try await append(1).get()
         let cleared = try await append(2, mutates: false).get()
         _ = try log.clear(cleared)
@@ -192,11 +198,15 @@ private let broken = ErrorNumber(code: EIO)
         #expect(try verify(folder: folder.path).firstBad?.seq == 1, "what was synced must be there")
     }
 
-    @Test func `while the next segment cannot be made every entry fails, and each number is used once`() async throws {
+    @Test func `while the next segment cannot be made every entry fails, and each number is used once`()
+        async throws
+    {
         _ = try await append(1).get()
         disk.set { $0.write = broken }
         for request in 2...5 { #expect((try? await append(UInt64(request)).get()) == nil) }
-        disk.set { $0.write = nil; $0.syncFolder = broken }
+        disk.set {
+            $0.write = nil; $0.syncFolder = broken
+        }
         #expect(try await append(6) == failure("create", EIO, segment: 2))
         disk.heal()
         let after = try await append(7).get()
@@ -272,13 +282,16 @@ private let broken = ErrorNumber(code: EIO)
         gate.close()
         let results = Collected<Result<EntryID, LogError>>()
         for request in 1...20 {
-            log.append(try Sample.reservation(request: UInt64(request)), facts: Sample.facts) { results.add($0) }
+            log.append(try Sample.reservation(request: UInt64(request)), facts: Sample.facts) {
+                results.add($0)
+            }
         }
         #expect(results.values.count > 5)
         #expect(results.values.allSatisfy { if case .failure(.backlog) = $0 { true } else { false } })
         gate.open()
         log.stop()
         #expect(results.values.count == 20)
-        #expect(try verify(folder: folder.path).count == results.values.filter { (try? $0.get()) != nil }.count)
+        #expect(
+            try verify(folder: folder.path).count == results.values.filter { (try? $0.get()) != nil }.count)
     }
 }

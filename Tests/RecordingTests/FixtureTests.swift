@@ -25,7 +25,9 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
         defer { closedir(folder) }
         var names: Set<String> = []
         while let item = readdir(folder) {
-            let name = withUnsafeBytes(of: item.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: item.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if !name.hasPrefix(".") { names.insert(name) }
         }
         #expect(names == Set(cases + ["head.json"]))
@@ -44,7 +46,9 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
     }
 
     /// Makes the fixtures anew, by a real run: `UPDATE_FIXTURES=1 swift test --filter FixtureTests`.
-    @Test(.enabled(if: getenv("UPDATE_FIXTURES") != nil)) func `the recorded logs are made anew`() async throws {
+    @Test(.enabled(if: getenv("UPDATE_FIXTURES") != nil)) func `the recorded logs are made anew`()
+        async throws
+    {
         let folder = try Folder()
         let log = try RequestLog.test(folder)
         try await Journey.write(to: log)
@@ -56,7 +60,8 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
         try put(whole, "sound/000001.jsonl")
         try put(Array((lines[..<4] + lines[5...]).joined()), "entry-removed/000001.jsonl")
         let edited = String(decoding: lines[4], as: UTF8.self).replacing("o-91", with: "o-92")
-        try put(Array((lines[..<4] + [Array(edited.utf8)] + lines[5...]).joined()), "line-edited/000001.jsonl")
+        try put(
+            Array((lines[..<4] + [Array(edited.utf8)] + lines[5...]).joined()), "line-edited/000001.jsonl")
         try put(Array(lines.dropLast(2).joined()), "tail-cut/000001.jsonl")
         var swapped = lines
         swapped.swapAt(2, 3)
@@ -74,7 +79,9 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
         var entries = try LogEntries(folder: "\(fixtures)/sound")
         var shown = ""
         while let entry = try entries.next() { shown += rendering.line(for: entry).map { $0 + "\n" } ?? "" }
-        shown += "\n" + (try story(of: Journey.approval, folder: "\(fixtures)/sound")).joined(separator: "\n") + "\n"
+        shown +=
+            "\n" + (try story(of: Journey.approval, folder: "\(fixtures)/sound")).joined(separator: "\n")
+            + "\n"
         try put(Array(shown.utf8), "sound/shown.txt")
     }
 
@@ -82,7 +89,9 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
         let alone = try verify(folder: folder)
         let anchored = try verify(folder: folder, expecting: head)
         var text = "count \(alone.count)\nhead \(alone.headHash)\n"
-        for gap in alone.gaps { text += "gap after \(gap.after): \(gap.cause), \(gap.tornByteCount) torn bytes\n" }
+        for gap in alone.gaps {
+            text += "gap after \(gap.after): \(gap.cause), \(gap.tornByteCount) torn bytes\n"
+        }
         for id in alone.unpaired { text += "no outcome \(id)\n" }
         text += "alone: \(alone.firstBad?.description ?? "sound")\n"
         text += "with the head: \(anchored.firstBad?.description ?? "sound")\n"
@@ -92,7 +101,9 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
     private func put(_ bytes: [UInt8], _ name: String) throws {
         let path = "\(fixtures)/\(name)"
         mkdir(fixtures, 0o755)
-        mkdir(path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"), 0o755)
+        mkdir(
+            path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"),
+            0o755)
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         try #require(file >= 0)
         defer { close(file) }

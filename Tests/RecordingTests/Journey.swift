@@ -7,7 +7,8 @@ import Vocabulary
 
 @testable import Recording
 
-/// One small day of a log: a read that passes, a delete that is asked for, approved and sent, a refusal, a rejection.
+/// One small day of a log: a read that passes, a delete that is asked for, approved and sent, a refusal, a
+/// rejection.
 enum Journey {
     static let approval = "apr-7Q2MK4XD"
     static let grant = "grt-2B7C0000"
@@ -25,7 +26,8 @@ enum Journey {
                 ]), policy: Sample.policy, code: "AccessDeniedException", peer: "127.0.0.1:51850"))
         log.record(
             .rejected(
-                at: moment(61_000), request: RequestID(random: 4), agent: try Sample.agent("etl-2"), status: 400,
+                at: moment(61_000), request: RequestID(random: 4), agent: try Sample.agent("etl-2"),
+                status: 400,
                 code: "MalformedRequest", message: "two Host fields", peer: "127.0.0.1:51851"))
         _ = try await log.appended(.stop(at: moment(62_000), reason: "SIGTERM")).get()
     }
@@ -50,7 +52,8 @@ enum Journey {
     }
 
     private static func ask(_ log: RequestLog) async throws {
-        let call = Call(meaning: Sample.meaning("DeleteItem", level: .write), sealed: Sample.sealed("DeleteItem"))
+        let call = Call(
+            meaning: Sample.meaning("DeleteItem", level: .write), sealed: Sample.sealed("DeleteItem"))
         let statement = StatementID(document: "orders", sid: "DeletesAsk")
         let question = Question(
             pairs: call.meaning.pairs, statements: [statement],
@@ -64,13 +67,16 @@ enum Journey {
             policy: Sample.policy)
         let review = Review(
             approver: try ApproverName(parsing: "alice@example.com"), verdict: .approve,
-            reason: "GDPR ticket checked", shown: sha256("the card"), seen: .milliseconds(41_200), at: moment(42_200),
+            reason: "GDPR ticket checked", shown: sha256("the card"), seen: .milliseconds(41_200),
+            at: moment(42_200),
             uid: 1002, isSameUID: false)
         let use = try Sample.use()
         let grant = Grant(
-            id: use.grant, approval: use.approval, agent: try Sample.agent(), session: try Sample.caller().session,
+            id: use.grant, approval: use.approval, agent: try Sample.agent(),
+            session: try Sample.caller().session,
             digest: call.meaning.digest, statements: [statement], fingerprint: question.fingerprint,
-            start: moment(42_200), end: moment(942_200), firstUseBy: nil, maxUses: 1, decidedBy: [review.approver])
+            start: moment(42_200), end: moment(942_200), firstUseBy: nil, maxUses: 1,
+            decidedBy: [review.approver])
         for (change, at) in [
             (ApprovalChange.requested(approval), 1_000), (.reviewed(approval.id, review), 42_200),
             (.granted(grant), 42_201),
@@ -87,7 +93,8 @@ enum Journey {
         ).get()
         _ = try log.clear(id)
         _ = try await log.appended(
-            .outcome(Sample.answered, of: id, request: RequestID(random: 42_202), at: moment(42_225)), .written
+            .outcome(Sample.answered, of: id, request: RequestID(random: 42_202), at: moment(42_225)),
+            .written
         ).get()
     }
 }

@@ -73,10 +73,14 @@ import Vocabulary
     @Test func `each line names the SHA-256 of the line before it, the first names 64 zeros`() async throws {
         let folder = try Folder()
         let log = try RequestLog.test(folder)
-        for request in 1...3 { _ = try await log.appended(Sample.reservation(request: UInt64(request))).get() }
+        for request in 1...3 {
+            _ = try await log.appended(Sample.reservation(request: UInt64(request))).get()
+        }
         log.stop()
         let lines = try folder.lines()
-        #expect(lines[0].hasPrefix(#"{"v":1,"seq":1,"prev":"sha256:"# + String(repeating: "0", count: 64) + #"","t":"#))
+        #expect(
+            lines[0].hasPrefix(
+                #"{"v":1,"seq":1,"prev":"sha256:"# + String(repeating: "0", count: 64) + #"","t":"#))
         #expect(lines[1].hasPrefix(#"{"v":1,"seq":2,"prev":"\#(sha256(lines[0]))","t":"#))
         #expect(lines[2].hasPrefix(#"{"v":1,"seq":3,"prev":"\#(sha256(lines[1]))","t":"#))
     }
@@ -107,7 +111,9 @@ import Vocabulary
     @Test func `a folder that others may enter is refused`() throws {
         let folder = try Folder()
         chmod(folder.path, 0o750)
-        #expect(throws: LogError.unsafeFolder(path: folder.path, why: "may be entered by others: chmod 700 it")) {
+        #expect(
+            throws: LogError.unsafeFolder(path: folder.path, why: "may be entered by others: chmod 700 it")
+        ) {
             _ = try RequestLog.test(folder)
         }
         chmod(folder.path, 0o700)
@@ -134,7 +140,9 @@ import Vocabulary
         var setting = LogSetting()
         setting.segmentByteCountMax = 2_048
         let log = try RequestLog.test(folder, setting: setting)
-        for request in 1...10 { _ = try await log.appended(Sample.reservation(request: UInt64(request))).get() }
+        for request in 1...10 {
+            _ = try await log.appended(Sample.reservation(request: UInt64(request))).get()
+        }
         log.stop()
         let segments = folder.names.filter { $0.hasSuffix(".jsonl") }
         #expect(segments.count > 3)
@@ -167,7 +175,8 @@ import Vocabulary
         await withTaskGroup(of: Void.self) { group in
             for request in 1...64 {
                 group.addTask {
-                    guard let reservation = try? Sample.reservation(mutates: true, request: UInt64(request)) else { return }
+                    guard let reservation = try? Sample.reservation(mutates: true, request: UInt64(request))
+                    else { return }
                     log.append(reservation, facts: Sample.facts) { result in
                         guard case .success(let id) = result else { return }
                         order.add(id.seq)

@@ -31,7 +31,9 @@ final class Folder: Sendable {
         defer { closedir(listing) }
         var names: [String] = []
         while let item = readdir(listing) {
-            let name = withUnsafeBytes(of: item.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: item.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -86,11 +88,13 @@ enum Sample {
 
     static func pair(_ name: String, level: AccessLevel, resource: Resource = table) -> Pair {
         Pair(
-            action: Action(prefix: "dynamodb", name: name), resource: resource, level: level, sensitivity: .data)
+            action: Action(prefix: "dynamodb", name: name), resource: resource, level: level,
+            sensitivity: .data)
     }
 
     static func meaning(
-        _ operation: String = "GetItem", level: AccessLevel = .read, pairs: [Pair]? = nil, parameters: JSON? = nil
+        _ operation: String = "GetItem", level: AccessLevel = .read, pairs: [Pair]? = nil,
+        parameters: JSON? = nil
     ) -> Meaning {
         Meaning(
             service: "dynamodb", operation: operation, wireProtocol: .awsJSON10, account: "111122223333",
@@ -124,7 +128,8 @@ enum Sample {
         let statement = StatementID(document: "orders", sid: mutates ? "DeletesAsk" : "Read")
         return Reservation(
             call: Call(meaning: meaning, sealed: sealed(operation)), caller: try caller(),
-            allowance: Allowance(meaning, grounds: [.statement(statement)], fingerprint: nil), request: RequestID(random: request), uses: uses,
+            allowance: Allowance(meaning, grounds: [.statement(statement)], fingerprint: nil),
+            request: RequestID(random: request), uses: uses,
             policy: policy, at: moment(Int(request)))
     }
 
@@ -133,7 +138,8 @@ enum Sample {
         userAgent: "Boto3/1.43.11", accessKeyID: "ASIAEXAMPLE")
 
     static let answered = Outcome(
-        kind: .answered, status: 200, awsRequestID: "0T6K", awsExtendedRequestID: nil, error: nil, bytesSent: 312,
+        kind: .answered, status: 200, awsRequestID: "0T6K", awsExtendedRequestID: nil, error: nil,
+        bytesSent: 312,
         bytesReceived: 2, elapsed: .milliseconds(23))
 }
 

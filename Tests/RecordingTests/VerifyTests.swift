@@ -31,7 +31,8 @@ private let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_
         setting.segmentByteCountMax = segmentByteCount
         let log = try RequestLog.test(folder, setting: setting)
         for number in 1...count {
-            _ = await log.appended(.fault(at: moment(number), step: "step \(number)", error: "an error"), .written)
+            _ = await log.appended(
+                .fault(at: moment(number), step: "step \(number)", error: "an error"), .written)
         }
         log.stop()
         let head = try #require(try verify(folder: folder.path).head)
@@ -88,7 +89,8 @@ private let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_
         let body = Array(try other.lines()[3].utf8).dropFirst(9 + 10 + 72)
         var forged: [UInt8] = []
         LogLine.bytes(
-            seq: 5, prev: sha256(lines[3]), body: Array(#","t":"2026-11-22T09:12:03.000Z","type":"stop"}"#.utf8),
+            seq: 5, prev: sha256(lines[3]),
+            body: Array(#","t":"2026-11-22T09:12:03.000Z","type":"stop"}"#.utf8),
             into: &forged)
         #expect(!body.isEmpty)
         lines[4] = String(decoding: forged, as: UTF8.self)
@@ -153,7 +155,8 @@ private let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_
 
     @Test func `a line of the longest length is read, one byte more is not`() async throws {
         let folder = try Folder()
-        let start = #"{"v":1,"seq":1,"prev":"\#(LogLine.origin)","t":"2026-11-22T09:12:03.000Z","type":"stop","x":""#
+        let start =
+            #"{"v":1,"seq":1,"prev":"\#(LogLine.origin)","t":"2026-11-22T09:12:03.000Z","type":"stop","x":""#
         for (count, isSound) in [(LogLine.byteCountMax, true), (LogLine.byteCountMax + 1, false)] {
             let text = start + String(repeating: "x", count: count - start.utf8.count - 2) + "\"}\n"
             try folder.write(Array(text.utf8), to: "000001.jsonl")
@@ -166,7 +169,9 @@ private let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_
         let folder = try Folder()
         let log = try RequestLog.test(folder)
         let first = try await log.appended(Sample.reservation()).get()
-        let second = try await log.appended(Sample.reservation(mutates: true, uses: [Sample.use()], request: 2)).get()
+        let second = try await log.appended(
+            Sample.reservation(mutates: true, uses: [Sample.use()], request: 2)
+        ).get()
         let request = RequestID(random: 1)
         _ = await log.appended(.outcome(Sample.answered, of: first, request: request, at: moment()))
         log.stop()
@@ -187,7 +192,8 @@ private let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_
 
         let lines = try folder.lines("000002.jsonl")
         let edited = lines[0].replacing("an error", with: "no error")
-        try folder.write(Array((([edited] + lines.dropFirst()).joined(separator: "\n") + "\n").utf8), to: "000002.jsonl")
+        try folder.write(
+            Array((([edited] + lines.dropFirst()).joined(separator: "\n") + "\n").utf8), to: "000002.jsonl")
         var broken = try LogEntries(folder: folder.path)
         var count: UInt64 = 0
         #expect(throws: LogError.self) {

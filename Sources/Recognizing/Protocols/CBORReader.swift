@@ -1,9 +1,10 @@
 import Vocabulary
 
-/// Reads one CBOR document (RFC 8949, as rpc-v2-cbor uses it) as JSON: byte strings become base64, tag 1 (a timestamp) its number.
+/// Reads one CBOR document (RFC 8949, as rpc-v2-cbor uses it) as JSON: byte strings become base64, tag 1 (a
+/// timestamp) its number.
 ///
-/// Refused: names that are no text or stand twice, other tags, simple values but false, true, null and undefined, bytes after the document,
-/// depth over ``JSON/depthMax``, more than ``JSON/nodeCountMax`` values.
+/// Refused: names that are no text or stand twice, other tags, simple values but false, true, null and
+/// undefined, bytes after the document, depth over ``JSON/depthMax``, more than ``JSON/nodeCountMax`` values.
 struct CBORReader {
     private let bytes: [UInt8]
     private var at = 0
@@ -18,7 +19,9 @@ struct CBORReader {
         return value
     }
 
-    private func fail(_ why: String) -> RecognitionError { .malformed(part: "the CBOR body", why: "\(why), at byte \(at)") }
+    private func fail(_ why: String) -> RecognitionError {
+        .malformed(part: "the CBOR body", why: "\(why), at byte \(at)")
+    }
 
     private mutating func byte() throws(RecognitionError) -> UInt8 {
         guard at < bytes.count else { throw fail("it ends early") }
@@ -82,7 +85,9 @@ struct CBORReader {
             let head = try byte()
             guard head >> 5 == 3 else { throw fail("a name that is no text") }
             let name = try text(head & 31)
-            guard seen.insert(Array(name.utf8)).inserted else { throw fail("`\(shown(name))` is there twice") }
+            guard seen.insert(Array(name.utf8)).inserted else {
+                throw fail("`\(shown(name))` is there twice")
+            }
             members.append(.init(name, try value(depth: depth + 1)))
         }
     }
@@ -137,7 +142,9 @@ struct CBORReader {
 
     /// A length that the rest of the bytes can hold.
     private func bounded(_ length: UInt64) throws(RecognitionError) -> Int {
-        guard let length = Int(exactly: length), length <= bytes.count - at else { throw fail("a length past the end") }
+        guard let length = Int(exactly: length), length <= bytes.count - at else {
+            throw fail("a length past the end")
+        }
         return length
     }
 
@@ -150,7 +157,9 @@ struct CBORReader {
         var joined: [UInt8] = []
         while try !takeBreak() {
             let head = try byte()
-            guard head >> 5 == major, let length = try argument(head & 31) else { throw fail("a bad piece of a string") }
+            guard head >> 5 == major, let length = try argument(head & 31) else {
+                throw fail("a bad piece of a string")
+            }
             let count = try bounded(length)
             joined += bytes[at..<(at + count)]
             at += count
@@ -159,7 +168,9 @@ struct CBORReader {
     }
 
     private mutating func text(_ low: UInt8) throws(RecognitionError) -> String {
-        guard let text = String(validating: try string(major: 3, low), as: UTF8.self) else { throw fail("text that is not UTF-8") }
+        guard let text = String(validating: try string(major: 3, low), as: UTF8.self) else {
+            throw fail("text that is not UTF-8")
+        }
         return text
     }
 }

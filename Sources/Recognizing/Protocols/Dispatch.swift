@@ -10,7 +10,8 @@ struct Candidate {
     var form: [QueryItem] = []
 }
 
-/// Finds the operations that a request may be by its dispatch key: target, CBOR path, Action and Version, else its REST binding.
+/// Finds the operations that a request may be by its dispatch key: target, CBOR path, Action and Version,
+/// else its REST binding.
 ///
 /// Exactly one key may be there. All candidates fit everything that the outside says.
 struct Dispatch {
@@ -33,18 +34,22 @@ struct Dispatch {
         if !fitting.isEmpty { return fitting }
         let bucket = String(label.dropLast())
         guard keyed == nil, label.hasSuffix("."), isBucketName(bucket) else {
-            throw .disagreement("`\(shown(label))` in Host is neither a bucket nor the host prefix of the operation")
+            throw .disagreement(
+                "`\(shown(label))` in Host is neither a bucket nor the host prefix of the operation")
         }
         return try byBinding(path: "/" + percentEncoded(bucket) + hints.path) { $0.isS3 }
     }
 
     /// The operations that a target, a CBOR path or an Action name; nil when there is none of these.
     private func byKey() throws(RecognitionError) -> [Candidate]? {
-        let isForm = head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
+        let isForm =
+            head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
         let form = isForm && !body.isEmpty ? try formItems() : []
         let hasAction = (form + query).contains { $0.name.asciiLowercased == "action" }
         if let target = head["x-amz-target"] {
-            guard !hasAction, !isForm else { throw .disagreement("the call has an X-Amz-Target and an Action") }
+            guard !hasAction, !isForm else {
+                throw .disagreement("the call has an X-Amz-Target and an Action")
+            }
             return try byTarget(target)
         }
         let path = hints.path
@@ -52,7 +57,9 @@ struct Dispatch {
             guard !hasAction else { throw .disagreement("the call has a CBOR path and an Action") }
             return try byCBORPath(path)
         }
-        if hasAction, isForm || path == "/" || path.isEmpty { return try byAction(form: form, isForm: isForm) }
+        if hasAction, isForm || path == "/" || path.isEmpty {
+            return try byAction(form: form, isForm: isForm)
+        }
         return nil
     }
 
@@ -63,39 +70,54 @@ struct Dispatch {
         return try queryItems(text, part: "the form")
     }
 
-    private func fits(_ operation: CatalogOperation) -> Bool { hints.services?.contains(operation.service) ?? true }
+    private func fits(_ operation: CatalogOperation) -> Bool {
+        hints.services?.contains(operation.service) ?? true
+    }
 
     // MARK: Keys
 
     private func byTarget(_ target: String) throws(RecognitionError) -> [Candidate] {
         guard head.method == "POST", hints.path == "/" || hints.path.isEmpty, query.isEmpty else {
-            throw .malformed(part: "the request line", why: "a call with X-Amz-Target is a POST to `/` without a query")
+            throw .malformed(
+                part: "the request line", why: "a call with X-Amz-Target is a POST to `/` without a query")
         }
         let type = head["content-type"].map(mediaType) ?? ""
         let wire: WireProtocol
         switch type {
         case "application/x-amz-json-1.0": wire = .awsJSON10
         case "application/x-amz-json-1.1": wire = .awsJSON11
-        default: throw .malformed(part: "Content-Type", why: "a call with X-Amz-Target holds application/x-amz-json-1.0 or -1.1")
+        default:
+            throw .malformed(
+                part: "Content-Type", why: "a call with X-Amz-Target holds application/x-amz-json-1.0 or -1.1"
+            )
         }
         let named = catalog.operation(target: target)
         guard !named.isEmpty else { throw .unknownOperation(service: nil, method: "POST", path: target) }
         let found = named.filter(fits)
         guard !found.isEmpty else {
-            throw .disagreement("X-Amz-Target names \(named[0].service.name); the credential scope, Host or path prefix another service")
+            throw .disagreement(
+                "X-Amz-Target names \(named[0].service.name); the credential scope, Host or path "
+                    + "prefix another service"
+            )
         }
         return found.map { Candidate(operation: $0, wireProtocol: wire) }
     }
 
     private func byCBORPath(_ path: String) throws(RecognitionError) -> [Candidate] {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard head.method == "POST", parts.count == 5, parts[1] == "service", parts[3] == "operation", query.isEmpty,
+        guard head.method == "POST", parts.count == 5, parts[1] == "service", parts[3] == "operation",
+            query.isEmpty,
             head["smithy-protocol"] == "rpc-v2-cbor"
-        else { throw .malformed(part: "the request line", why: "a CBOR call is a POST to /service/NAME/operation/NAME") }
+        else {
+            throw .malformed(
+                part: "the request line", why: "a CBOR call is a POST to /service/NAME/operation/NAME")
+        }
         let named = catalog.operation(cborService: parts[2], operation: parts[4])
         guard !named.isEmpty else { throw .unknownOperation(service: nil, method: "POST", path: path) }
         let found = named.filter(fits)
-        guard !found.isEmpty else { throw .disagreement("the CBOR path and the credential scope or Host name different services") }
+        guard !found.isEmpty else {
+            throw .disagreement("the CBOR path and the credential scope or Host name different services")
+        }
         return found.map { Candidate(operation: $0, wireProtocol: .rpcV2CBOR) }
     }
 
@@ -106,10 +128,14 @@ struct Dispatch {
         guard form.isEmpty || query.isEmpty else {
             throw .malformed(part: "the query", why: "parameters stand both in the query and in the form")
         }
-        guard head.method == "POST" || head.method == "GET", hints.path == "/" || hints.path.isEmpty || queueURL else {
+        guard head.method == "POST" || head.method == "GET",
+            hints.path == "/" || hints.path.isEmpty || queueURL
+        else {
             throw .malformed(part: "the request line", why: "a call with an Action is a POST or GET to `/`")
         }
-        guard isForm || body.isEmpty else { throw .malformed(part: "Content-Type", why: "a call with an Action holds a form") }
+        guard isForm || body.isEmpty else {
+            throw .malformed(part: "Content-Type", why: "a call with an Action holds a form")
+        }
         let items = form + query
         var seen: Set<[UInt8]> = []
         for item in items {
@@ -117,7 +143,10 @@ struct Dispatch {
                 throw .malformed(part: "the form", why: "`\(shown(item.name))` is there twice")
             }
             let lower = item.name.asciiLowercased
-            guard !["action", "version", "operation"].contains(lower) || item.name == "Action" || item.name == "Version" else {
+            guard
+                !["action", "version", "operation"].contains(lower) || item.name == "Action"
+                    || item.name == "Version"
+            else {
                 throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter")
             }
         }
@@ -128,14 +157,21 @@ struct Dispatch {
             throw .malformed(part: "the form", why: "`Version` is missing")
         }
         let named = catalog.operations(action: action, version: version)
-        guard !named.isEmpty else { throw .unknownOperation(service: nil, method: head.method, path: "Action=\(action)&Version=\(version)") }
+        guard !named.isEmpty else {
+            throw .unknownOperation(
+                service: nil, method: head.method, path: "Action=\(action)&Version=\(version)")
+        }
         let found = named.filter(fits)
         guard !found.isEmpty else {
-            throw .disagreement("Action and Version name \(named[0].service.name); the credential scope, Host or path prefix another service")
+            throw .disagreement(
+                "Action and Version name \(named[0].service.name); the credential scope, Host or "
+                    + "path prefix another service"
+            )
         }
         let rest = items.filter { $0.name != "Action" && $0.name != "Version" }
         return found.map {
-            Candidate(operation: $0, wireProtocol: $0.service.protocols.contains(.ec2) ? .ec2 : .query, form: rest)
+            Candidate(
+                operation: $0, wireProtocol: $0.service.protocols.contains(.ec2) ? .ec2 : .query, form: rest)
         }
     }
 
@@ -161,22 +197,28 @@ struct Dispatch {
             let service = hints.services.flatMap { $0.count == 1 ? $0[0].name : nil }
             throw .unknownOperation(service: service, method: head.method, path: head.target)
         }
-        if let unknown = matches[0].unknownQuery.first(where: { $0 != "x-id" }), matches.allSatisfy({ !$0.unknownQuery.isEmpty }) {
-            throw .malformed(part: "the query", why: "no operation at this path has a parameter `\(shown(unknown))`")
+        if let unknown = matches[0].unknownQuery.first(where: { $0 != "x-id" }),
+            matches.allSatisfy({ !$0.unknownQuery.isEmpty })
+        {
+            throw .malformed(
+                part: "the query", why: "no operation at this path has a parameter `\(shown(unknown))`")
         }
         return matches.map { match in
-            let wire: WireProtocol = match.operation.service.protocols.contains(.restXML) ? .restXML : .restJSON
+            let wire: WireProtocol =
+                match.operation.service.protocols.contains(.restXML) ? .restXML : .restJSON
             return Candidate(operation: match.operation, wireProtocol: wire, labels: match.labels)
         }
     }
 
     /// A prefix or a host names the service as surely as a scope does.
     private var signer: String? {
-        hints.signedAs ?? hints.services.flatMap { services in services.count == 1 ? services[0].signingName : nil }
+        hints.signedAs
+            ?? hints.services.flatMap { services in services.count == 1 ? services[0].signingName : nil }
     }
 }
 
-/// Whether `label` has the form of `prefix`, whose `{Name}` stand for one label: `111122223333.` of `{AccountId}.`.
+/// Whether `label` has the form of `prefix`, whose `{Name}` stand for one label: `111122223333.` of
+/// `{AccountId}.`.
 private func mayBe(_ label: String, _ prefix: String) -> Bool {
     guard let open = prefix.firstIndex(of: "{"), let close = prefix.firstIndex(of: "}") else {
         return label.isSame(as: prefix)
@@ -197,14 +239,17 @@ private func isBucketName(_ label: String) -> Bool {
 func mediaType(_ text: String) -> String {
     let type = text.prefix { $0 != ";" }
     let bytes = Array(type.utf8).drop { $0 == 0x20 || $0 == 0x09 }
-    return String(decoding: bytes.reversed().drop { $0 == 0x20 || $0 == 0x09 }.reversed(), as: UTF8.self).asciiLowercased
+    return String(decoding: bytes.reversed().drop { $0 == 0x20 || $0 == 0x09 }.reversed(), as: UTF8.self)
+        .asciiLowercased
 }
 
 /// The most items of a form; the largest batches of AWS have some thousand.
 let formItemCountMax = 20_000
 
-/// Query names that carry a signature or a time-out of one; they are stripped, and nothing is decided by them.
+/// Query names that carry a signature or a time-out of one; they are stripped, and nothing is decided by
+/// them.
 let signatureQueryNames: Set<String> = [
-    "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature",
+    "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
+    "x-amz-signature",
     "x-amz-security-token", "x-amz-content-sha256", "awsaccesskeyid", "signature", "expires",
 ]

@@ -2,8 +2,9 @@ import Vocabulary
 
 /// Reads the form of an awsQuery or ec2 call by the operation's shape.
 ///
-/// Names are dotted paths: `Tags.member.1.Key`, flattened `Tag.1.Key`, maps `Attributes.entry.1.key`. A name that stands twice, a list index
-/// that is not 1, 2, … spelled plainly, or a value that also has members is refused. Names that the model does not have are kept.
+/// Names are dotted paths: `Tags.member.1.Key`, flattened `Tag.1.Key`, maps `Attributes.entry.1.key`. A name
+/// that stands twice, a list index that is not 1, 2, … spelled plainly, or a value that also has members is
+/// refused. Names that the model does not have are kept.
 struct FormReader {
     let isEC2: Bool
     private let part = "the form"
@@ -43,14 +44,17 @@ struct FormReader {
         return try structure(root, shape, path: "")
     }
 
-    private func structure(_ node: Node, _ shape: CatalogShape, path: String) throws(RecognitionError) -> JSON {
+    private func structure(_ node: Node, _ shape: CatalogShape, path: String) throws(RecognitionError) -> JSON
+    {
         var members: [JSON.Member] = []
         var known: [String] = []
         for member in shape.members {
             let name = member.queryName
             guard let child = node.existing(name) ?? alternative(node, member) else { continue }
             known.append(node.children.first { $0.node === child }?.name ?? name)
-            members.append(.init(member.name, try value(child, member.shape, isFlattened(member), path: "\(path)\(name)")))
+            members.append(
+                .init(
+                    member.name, try value(child, member.shape, isFlattened(member), path: "\(path)\(name)")))
         }
         for (name, _) in node.children where !known.contains(where: { $0.isSame(as: name) }) {
             let lower = name.asciiLowercased
@@ -67,7 +71,9 @@ struct FormReader {
         return node.existing(name)
     }
 
-    private func isFlattened(_ member: CatalogMember) -> Bool { isEC2 || member.isFlattened || member.shape.isFlattened }
+    private func isFlattened(_ member: CatalogMember) -> Bool {
+        isEC2 || member.isFlattened || member.shape.isFlattened
+    }
 
     private func value(
         _ node: Node, _ shape: CatalogShape, _ isFlattened: Bool, path: String
@@ -80,10 +86,13 @@ struct FormReader {
             // An empty list is written as the bare name.
             if node.value == "", node.children.isEmpty { return .array([]) }
             guard node.value == nil, let element = shape.element else { throw malformed(path, "is a list") }
-            let holder = isFlattened ? node : try only(node, [shape.elementName ?? "member", "member"], path: path)
+            let holder =
+                isFlattened ? node : try only(node, [shape.elementName ?? "member", "member"], path: path)
             var elements: [JSON] = []
             for child in try indexed(holder, path: path) {
-                elements.append(try value(child, element, element.isFlattened || isEC2, path: "\(path).\(elements.count + 1)"))
+                elements.append(
+                    try value(
+                        child, element, element.isFlattened || isEC2, path: "\(path).\(elements.count + 1)"))
             }
             return .array(elements)
         case .map:
@@ -94,7 +103,9 @@ struct FormReader {
                 guard let key = child.existing(shape.keyName ?? "key")?.value,
                     let entry = child.existing(shape.valueName ?? "value"), child.children.count == 2
                 else { throw malformed(path, "has an entry without key and value") }
-                guard !members.contains(where: { $0.name.isSame(as: key) }) else { throw malformed(path, "has a key twice") }
+                guard !members.contains(where: { $0.name.isSame(as: key) }) else {
+                    throw malformed(path, "has a key twice")
+                }
                 members.append(.init(key, try value(entry, valueShape, false, path: "\(path).\(key)")))
             }
             return .object(members)
@@ -112,7 +123,8 @@ struct FormReader {
         return child.node
     }
 
-    /// The children by their indices, which must be 1, 2, … in decimal without leading zeros and without holes.
+    /// The children by their indices, which must be 1, 2, … in decimal without leading zeros and without
+    /// holes.
     private func indexed(_ node: Node, path: String) throws(RecognitionError) -> [Node] {
         var found: [Int: Node] = [:]
         for (name, child) in node.children {
@@ -131,7 +143,9 @@ struct FormReader {
         return ordered
     }
 
-    private func leftovers(_ node: Node, known: [String], path: String) throws(RecognitionError) -> [JSON.Member] {
+    private func leftovers(_ node: Node, known: [String], path: String) throws(RecognitionError) -> [JSON
+        .Member]
+    {
         var members: [JSON.Member] = []
         for (name, child) in node.children where !known.contains(where: { $0.isSame(as: name) }) {
             if let text = child.value { members.append(.init(path + name, .string(text))) }

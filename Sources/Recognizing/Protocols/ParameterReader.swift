@@ -3,8 +3,8 @@ import Vocabulary
 
 /// All parameters of `candidate` by their model names: path labels, query, header fields and body.
 ///
-/// - Throws: ``RecognitionError`` for whatever the protocol does not allow, for parameters of another type than the model's, and for
-///   query names that the operation does not have.
+/// - Throws: ``RecognitionError`` for whatever the protocol does not allow, for parameters of another type
+///   than the model's, and for query names that the operation does not have.
 func readParameters(
     _ candidate: Candidate, request: InboundRequest, query: [QueryItem]
 ) throws(RecognitionError) -> JSON {
@@ -38,7 +38,9 @@ func readParameters(
 private func refuseEncoding(_ head: RequestHead) throws(RecognitionError) {
     if let encoding = head["content-encoding"], !encoding.isEmpty, mediaType(encoding) != "identity" {
         throw .unsupportedBody(
-            "content encoding `\(shown(encoding))`; AWS_DISABLE_REQUEST_COMPRESSION=true in the client avoids it")
+            "content encoding `\(shown(encoding))`; AWS_DISABLE_REQUEST_COMPRESSION=true in the "
+                + "client avoids it"
+        )
     }
 }
 
@@ -76,21 +78,28 @@ private struct RestReader {
         for member in shape.members {
             switch member.location {
             case .uri:
-                guard let label = candidate.labels.first(where: { $0.name.isSame(as: member.wireName) }) else { continue }
-                members.append(.init(member.name, try scalar(label.value, as: member.shape, part: "the path", name: member.name)))
+                guard let label = candidate.labels.first(where: { $0.name.isSame(as: member.wireName) })
+                else { continue }
+                members.append(
+                    .init(
+                        member.name,
+                        try scalar(label.value, as: member.shape, part: "the path", name: member.name)))
             case .query:
                 queryNames.append(member.wireName)
                 if let value = try fromQuery(member) { members.append(.init(member.name, value)) }
             case .header: if let value = try fromHeader(member) { members.append(.init(member.name, value)) }
             case .headers: if let value = fromHeaders(member) { members.append(.init(member.name, value)) }
-            case .payload: if let value = try fromPayload(member) { members.append(.init(member.name, value)) }
+            case .payload:
+                if let value = try fromPayload(member) { members.append(.init(member.name, value)) }
             case .queryMap, .body: continue
             }
             if member.location == .body { bodyMembers = true }
         }
         bodyMembers = shape.members.contains { $0.location == .body }
         if let map = shape.members.first(where: { $0.location == .queryMap }) {
-            let rest = query.filter { item in !queryNames.contains { $0.isSame(as: item.name) } && item.name != "x-id" }
+            let rest = query.filter { item in
+                !queryNames.contains { $0.isSame(as: item.name) } && item.name != "x-id"
+            }
             if !rest.isEmpty { members.append(.init(map.name, try queryMap(rest))) }
         } else {
             try refuseQuery(known: queryNames)
@@ -109,11 +118,14 @@ private struct RestReader {
         if member.shape.kind == .list, let element = member.shape.element {
             var elements: [JSON] = []
             for item in found {
-                elements.append(try scalar(item.value ?? "", as: element, part: "the query", name: member.wireName))
+                elements.append(
+                    try scalar(item.value ?? "", as: element, part: "the query", name: member.wireName))
             }
             return .array(elements)
         }
-        guard found.count == 1 else { throw .malformed(part: "the query", why: "`\(shown(member.wireName))` is there twice") }
+        guard found.count == 1 else {
+            throw .malformed(part: "the query", why: "`\(shown(member.wireName))` is there twice")
+        }
         return try scalar(first.value ?? "", as: member.shape, part: "the query", name: member.wireName)
     }
 
@@ -132,12 +144,16 @@ private struct RestReader {
     private func refuseQuery(known: [String]) throws(RecognitionError) {
         for item in query where item.name != "x-id" {
             guard known.contains(where: { $0.isSame(as: item.name) }) else {
-                throw .malformed(part: "the query", why: "\(candidate.operation.name) has no parameter `\(shown(item.name))`")
+                throw .malformed(
+                    part: "the query",
+                    why: "\(candidate.operation.name) has no parameter `\(shown(item.name))`")
             }
         }
         for literal in candidate.operation.queryLiterals {
             let found = query.filter { $0.name.isSame(as: literal.name) }
-            guard found.count <= 1 else { throw .malformed(part: "the query", why: "`\(literal.name)` is there twice") }
+            guard found.count <= 1 else {
+                throw .malformed(part: "the query", why: "`\(literal.name)` is there twice")
+            }
             // A subresource carries no value of its own; `uploads` and `uploads=` are one.
             if let value = found.first?.value, !value.isEmpty, literal.value == nil {
                 throw .malformed(part: "the query", why: "`\(literal.name)` takes no value")
@@ -148,7 +164,9 @@ private struct RestReader {
     private func fromHeader(_ member: CatalogMember) throws(RecognitionError) -> JSON? {
         let values = request.head.values(of: member.wireName.asciiLowercased)
         guard let first = values.first else { return nil }
-        guard values.count == 1 else { throw .malformed(part: "the header", why: "`\(member.wireName)` is there twice") }
+        guard values.count == 1 else {
+            throw .malformed(part: "the header", why: "`\(member.wireName)` is there twice")
+        }
         if member.shape.kind == .list {
             return .array(first.split(separator: ",").map { .string(String($0.drop { $0 == " " })) })
         }
@@ -158,7 +176,9 @@ private struct RestReader {
 
     private func fromHeaders(_ member: CatalogMember) -> JSON? {
         let prefix = member.wireName.asciiLowercased
-        let found = request.head.fields.filter { $0.name.hasPrefix(prefix) && $0.name.utf8.count > prefix.utf8.count }
+        let found = request.head.fields.filter {
+            $0.name.hasPrefix(prefix) && $0.name.utf8.count > prefix.utf8.count
+        }
         guard !found.isEmpty else { return nil }
         return .object(found.map { .init(String($0.name.dropFirst(prefix.count)), .string($0.value)) })
     }
@@ -181,7 +201,8 @@ private struct RestReader {
             }
             try refuseEncoding(request.head)
             guard let json = try jsonBody(request.body) else { return nil }
-            return try ShapeReader(part: "the JSON body", usesWireNames: true).read(json, as: member.shape, at: member.name)
+            return try ShapeReader(part: "the JSON body", usesWireNames: true).read(
+                json, as: member.shape, at: member.name)
         case .string:
             // A policy document or the like: it decides, so it is shown whole.
             if let text = String(validating: request.body, as: UTF8.self) { return .string(text) }

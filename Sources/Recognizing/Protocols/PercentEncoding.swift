@@ -19,13 +19,16 @@ func percentDecoded(_ text: some StringProtocol, plusIsBlank: Bool = false) -> S
     return String(validating: bytes, as: UTF8.self)
 }
 
-/// `text` with every byte but `A-Z a-z 0-9 - . _ ~` written as `%XX`, upper case: SigV4's UriEncode. `/` stays when `keepsSlash`.
+/// `text` with every byte but `A-Z a-z 0-9 - . _ ~` written as `%XX`, upper case: SigV4's UriEncode. `/`
+/// stays when `keepsSlash`.
 func percentEncoded(_ text: String, keepsSlash: Bool = false) -> String {
     var out: [UInt8] = []
     out.reserveCapacity(text.utf8.count + 16)
     let digits = Array("0123456789ABCDEF".utf8)
     for byte in text.utf8 {
-        if byte.isAlphanumeric || byte == 0x2D || byte == 0x2E || byte == 0x5F || byte == 0x7E || (keepsSlash && byte == 0x2F) {
+        if byte.isAlphanumeric || byte == 0x2D || byte == 0x2E || byte == 0x5F || byte == 0x7E
+            || (keepsSlash && byte == 0x2F)
+        {
             out.append(byte)
         } else {
             out += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
@@ -40,7 +43,8 @@ struct QueryItem: Hashable {
     let value: String?
 }
 
-/// The items of a query or form: split at `&`, then at the first `=`, each side decoded once, `+` a blank. Empty items are refused.
+/// The items of a query or form: split at `&`, then at the first `=`, each side decoded once, `+` a blank.
+/// Empty items are refused.
 ///
 /// - Throws: ``RecognitionError/malformed(part:why:)`` for bad escapes, `;`, and empty names.
 func queryItems(_ text: some StringProtocol, part: String) throws(RecognitionError) -> [QueryItem] {
@@ -48,7 +52,9 @@ func queryItems(_ text: some StringProtocol, part: String) throws(RecognitionErr
     var items: [QueryItem] = []
     for piece in text.split(separator: "&", omittingEmptySubsequences: false) {
         let sides = piece.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard !piece.utf8.contains(0x3B) else { throw .malformed(part: part, why: "`;` separates nothing; write it %3B") }
+        guard !piece.utf8.contains(0x3B) else {
+            throw .malformed(part: part, why: "`;` separates nothing; write it %3B")
+        }
         guard let name = percentDecoded(sides[0], plusIsBlank: true), !name.isEmpty else {
             throw .malformed(part: part, why: "an item has no name or a bad percent escape")
         }

@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// What the outside of a request says of its service: path prefix, Host and credential scope. All that are there must agree.
+/// What the outside of a request says of its service: path prefix, Host and credential scope. All that are
+/// there must agree.
 struct OuterHints {
     /// The path without `/_aws/<service>[/<region>]`. Percent-encoded.
     let path: String
@@ -10,7 +11,8 @@ struct OuterHints {
     let signedAs: String?
     /// The region that prefix, Host or scope name; nil when none does.
     let region: String?
-    /// What stands in Host before the name of this machine or of the service: `bucket.`, `111122223333.`, `sync-`; nil for nothing.
+    /// What stands in Host before the name of this machine or of the service: `bucket.`, `111122223333.`,
+    /// `sync-`; nil for nothing.
     let hostLabel: String?
 
     init(
@@ -33,7 +35,10 @@ struct OuterHints {
             if let region, !regions.contains(where: { $0.isSame(as: region) }) { regions.append(region) }
         }
         guard regions.count <= 1 else {
-            throw .disagreement("path prefix, Host and credential scope name different regions: \(shown(regions.joined(separator: ", ")))")
+            throw .disagreement(
+                "path prefix, Host and credential scope name different regions: "
+                    + "\(shown(regions.joined(separator: ", ")))"
+            )
         }
         path = prefix?.rest ?? String(head.rawPath)
         self.services = services
@@ -53,8 +58,8 @@ private func agree(
     return both
 }
 
-/// `/_aws/<service>[/<region>]` at the front of a path, for `AWS_ENDPOINT_URL_<SERVICE>`. A segment that is a region of AWS is taken as
-/// one.
+/// `/_aws/<service>[/<region>]` at the front of a path, for `AWS_ENDPOINT_URL_<SERVICE>`. A segment that is a
+/// region of AWS is taken as one.
 private struct PathPrefix {
     let service: CatalogService
     let region: String?
@@ -64,7 +69,9 @@ private struct PathPrefix {
         guard path == "/_aws" || path.hasPrefix("/_aws/") else { return nil }
         var segments = path.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
         guard let name = segments.first, let service = catalog.service(named: String(name)) else {
-            throw .malformed(part: "the path", why: "`/_aws/` must be followed by a service's name, such as `/_aws/lambda`")
+            throw .malformed(
+                part: "the path", why: "`/_aws/` must be followed by a service's name, such as `/_aws/lambda`"
+            )
         }
         segments.removeFirst()
         if let next = segments.first, catalog.partition(region: String(next)) != nil {
@@ -86,7 +93,9 @@ private struct HostHint {
 
     init(_ host: String, catalog: Catalog) throws(RecognitionError) {
         var name = host.asciiLowercased
-        if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"), name[name.index(after: colon)...].utf8.allSatisfy(\.isDigit) {
+        if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"),
+            name[name.index(after: colon)...].utf8.allSatisfy(\.isDigit)
+        {
             name = String(name[..<colon])
         }
         if name.isSame(as: "[::1]") || isLoopback(name) { return }
@@ -105,12 +114,16 @@ private struct HostHint {
     private mutating func read(aws name: String, catalog: Catalog) throws(RecognitionError) {
         let named = name.split(separator: ".").map(String.init).first { catalog.partition(region: $0) != nil }
         // S3's old host serves every region; the scope says which.
-        var hosts = name.hasSuffix("s3.amazonaws.com") ? catalog.service(named: "s3").map { [($0, "s3.amazonaws.com")] } ?? [] : []
+        var hosts =
+            name.hasSuffix("s3.amazonaws.com")
+            ? catalog.service(named: "s3").map { [($0, "s3.amazonaws.com")] } ?? [] : []
         if hosts.isEmpty {
             hosts = catalog.services.compactMap { service in
-                guard let host = service.endpoint(region: named ?? "us-east-1")?.host, name.hasSuffix(host) else { return nil }
+                guard let host = service.endpoint(region: named ?? "us-east-1")?.host, name.hasSuffix(host)
+                else { return nil }
                 let before = name.dropLast(host.utf8.count)
-                return before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") ? (service, host) : nil
+                return before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-")
+                    ? (service, host) : nil
             }
         }
         // The longest host is the one meant: `s3-control` is not a label before another service's host.
@@ -129,5 +142,7 @@ private func isLoopback(_ name: String) -> Bool {
 }
 
 private func isAWS(_ name: String) -> Bool {
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws.dev", ".amazonaws.eu"].contains { name.hasSuffix($0) }
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws.dev", ".amazonaws.eu"].contains {
+        name.hasSuffix($0)
+    }
 }

@@ -20,8 +20,12 @@ struct Reading {
     ) throws(RecognitionError) {
         let operation = candidate.operation
         let service = operation.service
-        guard let region = hints.region ?? setting.region ?? globalRegion(service) else { throw .noRegion(service: service.name) }
-        guard let partition = catalog.partition(region: region), let endpoint = service.endpoint(region: region) else {
+        guard let region = hints.region ?? setting.region ?? globalRegion(service) else {
+            throw .noRegion(service: service.name)
+        }
+        guard let partition = catalog.partition(region: region),
+            let endpoint = service.endpoint(region: region)
+        else {
             throw .noEndpoint(service: service.name, region: region)
         }
         guard !endpoint.usesSigV4a, !service.takesBearerTokens else {
@@ -36,12 +40,14 @@ struct Reading {
         self.parameters = parameters
         hostPrefix = try filledHostPrefix(operation, parameters)
         if let label = hints.hostLabel, !service.isS3, !hostPrefix.asciiLowercased.isSame(as: label) {
-            throw .disagreement("Host begins with `\(shown(label))`, the operation's own host with `\(shown(hostPrefix))`")
+            throw .disagreement(
+                "Host begins with `\(shown(label))`, the operation's own host with `\(shown(hostPrefix))`")
         }
         path = try endpoint.basePath + sentPath(candidate, hints: hints)
         named = try namePairs(
             CallFacts(
-                model: operation, parameters: parameters, partition: partition, region: region, account: setting.account))
+                model: operation, parameters: parameters, partition: partition, region: region,
+                account: setting.account))
     }
 }
 
@@ -54,7 +60,9 @@ private func globalRegion(_ service: CatalogService) -> String? {
 }
 
 /// The operation's host prefix with its labels filled; empty when it has none.
-private func filledHostPrefix(_ operation: CatalogOperation, _ parameters: JSON) throws(RecognitionError) -> String {
+private func filledHostPrefix(_ operation: CatalogOperation, _ parameters: JSON) throws(RecognitionError)
+    -> String
+{
     guard let prefix = operation.hostPrefix else { return "" }
     var filled = ""
     for piece in prefix.split(separator: "{", omittingEmptySubsequences: false) {
@@ -65,13 +73,18 @@ private func filledHostPrefix(_ operation: CatalogOperation, _ parameters: JSON)
         let name = String(piece[..<end])
         guard let value = parameters[name]?.string, (1...63).contains(value.utf8.count),
             value.utf8.allSatisfy({ $0.isAlphanumeric || $0 == 0x2D })
-        else { throw .malformed(part: "`\(name)`", why: "it stands in the host name and must be 1 to 63 letters, digits and -") }
+        else {
+            throw .malformed(
+                part: "`\(name)`", why: "it stands in the host name and must be 1 to 63 letters, digits and -"
+            )
+        }
         filled += value + piece[piece.index(after: end)...]
     }
     return filled
 }
 
-/// The path of the operation's own form: `/` for RPC protocols; for REST the template with its labels, encoded anew.
+/// The path of the operation's own form: `/` for RPC protocols; for REST the template with its labels,
+/// encoded anew.
 private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(RecognitionError) -> String {
     switch candidate.wireProtocol {
     case .awsJSON10, .awsJSON11, .ec2: return "/"

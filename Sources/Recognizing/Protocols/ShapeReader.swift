@@ -1,10 +1,11 @@
 import Vocabulary
 
-/// Reads a JSON document (of awsJson, rest-json, or CBOR turned into JSON) by the operation's shape: members by their model names, types
-/// as the model has them.
+/// Reads a JSON document (of awsJson, rest-json, or CBOR turned into JSON) by the operation's shape: members
+/// by their model names, types as the model has them.
 ///
-/// Members that the model does not have are kept as they came, so that they change the digest; one that equals a known name but for
-/// the case of letters is refused. A member that is null counts as absent and is dropped.
+/// Members that the model does not have are kept as they came, so that they change the digest; one that
+/// equals a known name but for the case of letters is refused. A member that is null counts as absent and is
+/// dropped.
 struct ShapeReader {
     /// Where the document stands, for messages.
     let part: String
@@ -18,7 +19,10 @@ struct ShapeReader {
             guard let value = shape.value else { return json }
             var read: [JSON.Member] = []
             for member in members {
-                read.append(.init(member.name, try self.read(member.value, as: value, at: "\(path).\(shown(member.name))")))
+                read.append(
+                    .init(
+                        member.name,
+                        try self.read(member.value, as: value, at: "\(path).\(shown(member.name))")))
             }
             return .object(read)
         case (.list, .array(let elements)):
@@ -41,7 +45,9 @@ struct ShapeReader {
         }
     }
 
-    private func structure(_ members: [JSON.Member], _ shape: CatalogShape, _ path: String) throws(RecognitionError) -> JSON {
+    private func structure(_ members: [JSON.Member], _ shape: CatalogShape, _ path: String)
+        throws(RecognitionError) -> JSON
+    {
         var read: [JSON.Member] = []
         var seen: Set<[UInt8]> = []
         for member in members {
@@ -56,7 +62,9 @@ struct ShapeReader {
             } else if shape.isUnion, member.name == "__type" {
                 continue
             }
-            guard seen.insert(Array(name.utf8)).inserted else { throw .malformed(part: part, why: "`\(spot)` is there twice") }
+            guard seen.insert(Array(name.utf8)).inserted else {
+                throw .malformed(part: part, why: "`\(spot)` is there twice")
+            }
             if value != .null { read.append(.init(name, value)) }
         }
         return .object(read)
@@ -76,7 +84,9 @@ struct ShapeReader {
 /// `text`, from a path label, a query, a header, a form or an XML element, as the value its shape says.
 ///
 /// - Throws: ``RecognitionError/malformed(part:why:)`` when it is no such value.
-func scalar(_ text: String, as shape: CatalogShape, part: String, name: String) throws(RecognitionError) -> JSON {
+func scalar(_ text: String, as shape: CatalogShape, part: String, name: String) throws(RecognitionError)
+    -> JSON
+{
     switch shape.kind {
     case .boolean:
         switch text {
@@ -109,7 +119,8 @@ extension JSON {
                     if known.isIdempotencyToken { return nil }
                     return .init(member.name, member.value.withoutIdempotencyTokens(known.shape))
                 })
-        case (.list, .array(let elements)): return .array(elements.map { $0.withoutIdempotencyTokens(shape.element) })
+        case (.list, .array(let elements)):
+            return .array(elements.map { $0.withoutIdempotencyTokens(shape.element) })
         case (.map, .object(let members)):
             return .object(members.map { .init($0.name, $0.value.withoutIdempotencyTokens(shape.value)) })
         default: return self

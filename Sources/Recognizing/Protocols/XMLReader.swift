@@ -1,6 +1,7 @@
 import Vocabulary
 
-/// An element of a strict XML document: no DTD, no entities but the five, no processing instructions, no comments.
+/// An element of a strict XML document: no DTD, no entities but the five, no processing instructions, no
+/// comments.
 struct XMLElement: Hashable {
     /// The local name, without a prefix.
     let name: String
@@ -39,13 +40,17 @@ private struct XMLReader {
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
-    func fail(_ why: String) -> RecognitionError { .malformed(part: "the XML body", why: "\(why), at byte \(at)") }
+    func fail(_ why: String) -> RecognitionError {
+        .malformed(part: "the XML body", why: "\(why), at byte \(at)")
+    }
 
     mutating func document() throws(RecognitionError) -> XMLElement {
         if starts(with: "<?xml ") {
             guard let end = find("?>") else { throw fail("the declaration does not end") }
             let declaration = String(decoding: bytes[at..<end], as: UTF8.self).asciiLowercased
-            guard !declaration.contains("encoding") || declaration.contains("utf-8") else { throw fail("it is not UTF-8") }
+            guard !declaration.contains("encoding") || declaration.contains("utf-8") else {
+                throw fail("it is not UTF-8")
+            }
             at = end + 2
         }
         skipBlanks()
@@ -70,7 +75,9 @@ private struct XMLReader {
                 skipBlanks()
                 guard take(0x3E) else { throw fail("the end tag does not end") }
                 if !element.children.isEmpty {
-                    guard element.text.utf8.allSatisfy({ isBlank($0) }) else { throw fail("text stands beside elements") }
+                    guard element.text.utf8.allSatisfy({ isBlank($0) }) else {
+                        throw fail("text stands beside elements")
+                    }
                     element.text = ""
                 }
                 return element
@@ -102,7 +109,9 @@ private struct XMLReader {
             skipBlanks()
             guard take(0x3D) else { throw fail("an attribute has no value") }
             skipBlanks()
-            guard at < bytes.count, bytes[at] == 0x22 || bytes[at] == 0x27 else { throw fail("an attribute has no quotes") }
+            guard at < bytes.count, bytes[at] == 0x22 || bytes[at] == 0x27 else {
+                throw fail("an attribute has no quotes")
+            }
             let quote = bytes[at]
             at += 1
             let value = try characters(until: quote)
@@ -135,10 +144,13 @@ private struct XMLReader {
             at += name.utf8.count
             return Array(text.utf8)
         }
-        guard starts(with: "&#"), let end = bytes[at...].prefix(12).firstIndex(of: 0x3B) else { throw fail("an unknown entity") }
+        guard starts(with: "&#"), let end = bytes[at...].prefix(12).firstIndex(of: 0x3B) else {
+            throw fail("an unknown entity")
+        }
         let isHex = bytes[at + 2] == 0x78
         let digits = String(decoding: bytes[(at + (isHex ? 3 : 2))..<end], as: UTF8.self)
-        guard digits.utf8.allSatisfy({ $0.isAlphanumeric }), let value = UInt32(digits, radix: isHex ? 16 : 10),
+        guard digits.utf8.allSatisfy({ $0.isAlphanumeric }),
+            let value = UInt32(digits, radix: isHex ? 16 : 10),
             value == 0x9 || value == 0xA || value == 0xD || value >= 0x20, let scalar = Unicode.Scalar(value)
         else { throw fail("a bad character reference") }
         at = end + 1
@@ -147,7 +159,9 @@ private struct XMLReader {
 
     private mutating func name() throws(RecognitionError) -> String {
         let start = at
-        while at < bytes.count, bytes[at].isAlphanumeric || bytes[at] >= 0x80 || [0x2D, 0x2E, 0x3A, 0x5F].contains(bytes[at]) {
+        while at < bytes.count,
+            bytes[at].isAlphanumeric || bytes[at] >= 0x80 || [0x2D, 0x2E, 0x3A, 0x5F].contains(bytes[at])
+        {
             at += 1
         }
         guard at > start, !bytes[start].isDigit else { throw fail("a name should stand here") }
@@ -184,8 +198,8 @@ private struct XMLReader {
 
 /// The parameters that an XML body writes, by the shape of its root.
 ///
-/// Elements that the model does not have are kept by their names; one that equals a known name but for case is refused, and so is an
-/// element that stands twice and is no flattened list.
+/// Elements that the model does not have are kept by their names; one that equals a known name but for case
+/// is refused, and so is an element that stands twice and is no flattened list.
 func parameters(_ element: XMLElement, as shape: CatalogShape) throws(RecognitionError) -> JSON {
     let part = "the XML body"
     switch shape.kind {
@@ -193,9 +207,13 @@ func parameters(_ element: XMLElement, as shape: CatalogShape) throws(Recognitio
         var members: [JSON.Member] = []
         var taken: Set<Int> = []
         for member in shape.members where member.location == .body {
-            let found = element.children.indices.filter { element.children[$0].name.isSame(as: member.wireName) }
+            let found = element.children.indices.filter {
+                element.children[$0].name.isSame(as: member.wireName)
+            }
             if found.isEmpty {
-                if let attribute = element.attributes.first(where: { member.wireName.hasSuffix($0.name) && member.wireName.contains(":") }) {
+                if let attribute = element.attributes.first(where: {
+                    member.wireName.hasSuffix($0.name) && member.wireName.contains(":")
+                }) {
                     members.append(.init(member.name, .string(attribute.value)))
                 }
                 continue
@@ -207,10 +225,14 @@ func parameters(_ element: XMLElement, as shape: CatalogShape) throws(Recognitio
                 for index in found { elements.append(try parameters(element.children[index], as: item)) }
                 members.append(.init(member.name, .array(elements)))
             } else if isFlat, member.shape.kind == .map {
-                throw .malformed(part: part, why: "`\(member.wireName)` is a flattened map, which is not taken")
+                throw .malformed(
+                    part: part, why: "`\(member.wireName)` is a flattened map, which is not taken")
             } else {
-                guard found.count == 1 else { throw .malformed(part: part, why: "`\(shown(member.wireName))` is there twice") }
-                members.append(.init(member.name, try parameters(element.children[found[0]], as: member.shape)))
+                guard found.count == 1 else {
+                    throw .malformed(part: part, why: "`\(shown(member.wireName))` is there twice")
+                }
+                members.append(
+                    .init(member.name, try parameters(element.children[found[0]], as: member.shape)))
             }
         }
         return .object(members + (try unknownElements(element, taken, shape)))
@@ -219,14 +241,18 @@ func parameters(_ element: XMLElement, as shape: CatalogShape) throws(Recognitio
         let name = shape.elementName ?? "member"
         var elements: [JSON] = []
         for child in element.children {
-            guard child.name.isSame(as: name) else { throw .malformed(part: part, why: "`\(shown(child.name))` is no `\(name)`") }
+            guard child.name.isSame(as: name) else {
+                throw .malformed(part: part, why: "`\(shown(child.name))` is no `\(name)`")
+            }
             elements.append(try parameters(child, as: item))
         }
         return .array(elements)
     case .map:
         throw .malformed(part: part, why: "`\(shown(element.name))` is a map, which is not taken")
     default:
-        guard element.children.isEmpty else { throw .malformed(part: part, why: "`\(shown(element.name))` is one value") }
+        guard element.children.isEmpty else {
+            throw .malformed(part: part, why: "`\(shown(element.name))` is one value")
+        }
         return try scalar(element.text, as: shape, part: part, name: shown(element.name))
     }
 }
@@ -237,7 +263,8 @@ private func unknownElements(
     var members: [JSON.Member] = []
     for (index, child) in element.children.enumerated() where !taken.contains(index) {
         if let near = shape.member(wireNameIgnoringCase: child.name) {
-            throw .malformed(part: "the XML body", why: "`\(shown(child.name))` is spelled `\(near.wireName)`")
+            throw .malformed(
+                part: "the XML body", why: "`\(shown(child.name))` is spelled `\(near.wireName)`")
         }
         guard !members.contains(where: { $0.name.isSame(as: child.name) }) else {
             throw .malformed(part: "the XML body", why: "`\(shown(child.name))` is there twice")

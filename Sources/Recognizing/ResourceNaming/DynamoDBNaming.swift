@@ -141,7 +141,7 @@ enum DynamoDBNaming {
     private static func batch(_ draft: inout Draft, _ action: String) throws(RecognitionError) {
         var count = 0
         for entry in try draft.parameters.entries("RequestItems") {
-            let part = "RequestItems.\(entry.name)"
+            let part = "RequestItems.\(shown(entry.name))"
             draft.want(action, on: try TableName(parsing: entry.name, part: part, draft.place).resource)
             let items = draft.operation == "BatchGetItem" ? entry.value["Keys"]?.array : entry.value.array
             count += items?.count ?? 1

@@ -6,7 +6,7 @@ import Vocabulary
 /// profile or server certificate does not say its path: `role/<unknown>app`. So a `Deny` on `role/secure/*`
 /// matches it and an `Allow` on `role/team/*` does not. `Resource.presumed` is the ARN without a path: an
 /// `Allow` on just `role/app` matches, since a name is unique in its account whatever its path
-/// (docs/decisions/0010-iam-paths.md).
+/// (docs/decisions/0011-what-a-call-touches.md).
 ///
 /// A name that is left out means the caller, and that would be the gateway: malformed.
 enum IAMNaming {

@@ -138,7 +138,10 @@ struct CatalogText: @unchecked Sendable {
     var string: String { String(decoding: bytes, as: UTF8.self) }
 
     /// Whether it is exactly `other`.
-    func equals(_ other: some StringProtocol) -> Bool { bytes.elementsEqual(other.utf8) }
+    func equals(_ other: some StringProtocol) -> Bool {
+        let other = other.utf8
+        return bytes.count == other.count && bytes.elementsEqual(other)
+    }
 
     /// Whether it is `other` but for the case of ASCII letters.
     func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {

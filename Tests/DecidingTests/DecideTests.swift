@@ -115,6 +115,16 @@ import Vocabulary
         #expect(try set.says("s3:GetObject", Resource("*")) == "deny byDefault")
     }
 
+    @Test func `a presumed name opens an Allow, and is no exception from a denial`() throws {
+        let role = "arn:aws:iam::111122223333:role/"
+        let app = Resource([.known(role), .unknown, .known("app")], presumed: role + "app")
+        let open = "- {Sid: A, Effect: Allow, Action: iam:GetRole, Resource: '\(role)app'}\n"
+        #expect(try PolicySet.of(open).says("iam:GetRole", app) == "allow test/A")
+        let denied = open + "- {Sid: No, Effect: Deny, Action: iam:GetRole, NotResource: '\(role)app'}"
+        #expect(try PolicySet.of(denied).says("iam:GetRole", app) == "deny test/No")
+        #expect(try PolicySet.of(denied).says("iam:GetRole", Resource(role + "app")) == "allow test/A")
+    }
+
     // MARK: - Replies that hold credentials
 
     /// Each row: the statements, and what they say of `sts:AssumeRole`, whose reply holds credentials.

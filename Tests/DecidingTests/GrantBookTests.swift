@@ -275,6 +275,8 @@ import Vocabulary
         for use in uses { #expect(throws: GrantError.mismatch(use.grant)) { try rebuilt.restore(use) } }
         let beyond = Use(grant: GrantID(random: 1), approval: ApprovalID(random: 1), number: 3, maxUses: 2)
         #expect(throws: GrantError.mismatch(beyond.grant)) { try rebuilt.restore(beyond) }
+        let foreign = Use(grant: GrantID(random: 1), approval: ApprovalID(random: 9), number: 2, maxUses: 2)
+        #expect(throws: GrantError.mismatch(foreign.grant)) { try rebuilt.restore(foreign) }
     }
 
     @Test func `the list shows every grant with its state, the latest first`() throws {

@@ -91,7 +91,7 @@ struct Parameters {
 
     /// The refusal of the member `name`.
     func malformed(_ name: String, _ why: String) -> RecognitionError {
-        .malformed(part: spot(name), why: why)
+        .malformed(part: shown(spot(name)), why: why)
     }
 
     private func elements(_ name: String) throws(RecognitionError) -> [JSON] {

@@ -39,19 +39,27 @@ extension RequestLog {
 
     private func run(_ start: SegmentWriter) {
         var writer = start
+        var tidied = clock()
         updateReserve()
         while true {
+            var isIdle = false
             let (batch, isStopping) = takeBatch()
             if !batch.isEmpty {
                 writeBatch(batch, with: &writer)
             } else if isStopping {
                 break
             } else {
-                wait(isDirty: writer.isDirty)
-                appendRefusals(state.withLock { $0.flood.due(at: clock()) })
-                if state.withLock({ $0.queue.isEmpty }) { syncIdle(&writer) }
+                isIdle = wait(isDirty: writer.isDirty)
             }
+            // Also when entries never stop coming; and at once when the clock was set back.
+            let now = clock()
+            let age = now.since(tidied)
+            guard isIdle || age >= setting.syncInterval || age < .zero else { continue }
+            tidied = now
+            appendRefusals(state.withLock { $0.flood.due(at: now) })
+            syncUnwaited(&writer)
         }
+        // Nothing waits for the last sync any more; what it cannot save, the next start finds missing.
         try? writer.close()
     }
 
@@ -77,19 +85,23 @@ extension RequestLog {
         }
     }
 
-    private func wait(isDirty: Bool) {
+    /// Waits for entries, at most ``LogSetting/syncInterval`` when there is something to tidy; whether none
+    /// came.
+    private func wait(isDirty: Bool) -> Bool {
         let isTimed = state.withLock { state in
             state.isWaitTimed = isDirty || state.flood.isCounting
             return state.isWaitTimed
         }
         let milliseconds = Int32(clamping: setting.syncInterval.wholeNanoseconds / 1_000_000)
         var ready = pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)
-        poll(&ready, 1, isTimed ? max(1, milliseconds) : -1)
+        let count = poll(&ready, 1, isTimed ? max(1, milliseconds) : -1)
         var drained = [UInt8](repeating: 0, count: 64)
         while read(wake.read, &drained, drained.count) > 0 {}
+        return count == 0
     }
 
-    private func syncIdle(_ writer: inout SegmentWriter) {
+    /// Syncs the entries that nobody waits for.
+    private func syncUnwaited(_ writer: inout SegmentWriter) {
         guard writer.isDirty else { return }
         do { try writer.sync() } catch { failed(error, batch: [], synced: writer.synced) }
     }

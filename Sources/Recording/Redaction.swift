@@ -67,10 +67,10 @@ package enum Redaction {
     }
 
     private static func object(_ members: [JSON.Member], depth: Int) -> JSON {
-        // SSM's PutParameter says in a neighbor that its value is a secret.
-        let isSecure = members.contains {
-            $0.name.asciiLowercased == "type" && $0.value.string?.asciiLowercased == "securestring"
-        }
+        // SSM's PutParameter says in a neighbor that its value is a secret; an overwrite may leave that out.
+        let type = members.first { $0.name.asciiLowercased == "type" }?.value.string?.asciiLowercased
+        let isOverwrite = members.contains { $0.name.asciiLowercased == "overwrite" }
+        let isSecure = type == "securestring" || (type == nil && isOverwrite)
         // A name twice would make the entry unreadable; the first one is kept, as a reader would see it.
         var names: Set<[UInt8]> = []
         return .object(
@@ -79,7 +79,7 @@ package enum Redaction {
                 let name = member.name.asciiLowercased
                 let isHidden = isSecret(member.name) || (isSecure && name == "value")
                 if isHidden { return JSON.Member(member.name, hidden(member.value)) }
-                if secretMaps.contains(name) {
+                if secretMaps.contains(name) || name.hasPrefix("environmentvariables") {
                     return JSON.Member(
                         member.name, valuesHidden(member.value, depth: depth + 1, isInList: false))
                 }
@@ -87,9 +87,9 @@ package enum Redaction {
             })
     }
 
-    /// Only the length, of a text in bytes, else of its JSON.
+    /// Only the length, of a text in bytes, else of its JSON. Yes and no are no secrets.
     private static func hidden(_ value: JSON) -> JSON {
-        if case .null = value { return value }
+        if value == .null || value.bool != nil { return value }
         return .object([.count("redacted", value.string?.utf8.count ?? value.line.count)])
     }
 

@@ -76,6 +76,7 @@ package struct Rendering: Sendable {
         if let at = order.firstIndex(of: seq) { order.remove(at: at) }
         let isAnswered = entry["kind"] == "answered"
         var rest = isAnswered ? word(entry["status"]) : word(entry["kind"])
+        if !isAnswered, let status = entry["status"] { rest += " \(word(status))" }
         rest += " \(word(entry["ms"])) ms"
         if let id = entry["aws_request_id"] { rest += " aws:\(word(id))" }
         for use in request?["uses"]?.array ?? [] { rest += " \(word(use["grant"]))" }

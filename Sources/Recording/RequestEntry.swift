@@ -56,11 +56,8 @@ extension Entry {
     }
 
     /// What became of the request of entry `entry`.
-    ///
-    /// `isFree` says that AWS certainly did not act although it answered (it throttled): the uses that the
-    /// request took are free again.
     package static func outcome(
-        _ outcome: Outcome, of entry: EntryID, request: RequestID, at: Instant, isFree: Bool = false
+        _ outcome: Outcome, of entry: EntryID, request: RequestID, at: Instant
     ) -> Entry {
         Entry(
             .outcome, at: at,
@@ -69,7 +66,7 @@ extension Entry {
                 outcome.status.map { .count("status", $0) },
                 .text("aws_request_id", outcome.awsRequestID, byteCountMax: 256),
                 .text("aws_extended_request_id", outcome.awsExtendedRequestID, byteCountMax: 256),
-                .text("error", outcome.error), isFree ? JSON.Member("free", .bool(true)) : nil,
+                .text("error", outcome.error),
                 .count("bytes_sent", outcome.bytesSent), .count("bytes_received", outcome.bytesReceived),
                 .count("ms", outcome.elapsed.wholeNanoseconds / 1_000_000),
             ])

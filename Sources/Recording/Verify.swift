@@ -103,19 +103,16 @@ package func verify(folder: String, expecting head: LogHead? = nil) throws(LogEr
         var isHeadMet = head.map { $0.seq == 0 } ?? true
         while let step = try walker.next() {
             switch step {
-            case .entry(let entry, let place):
-                if entry.id.seq == head?.seq {
-                    try compare(entry, with: head, count: verification.count + 1, at: place)
+            case .entry(let entry, let place), .gap(let entry, _, let place):
+                if let head, head.seq == entry.id.seq {
+                    guard head.hash == entry.hash else {
+                        throw .damaged(
+                            BadEntry(file: place.file, line: place.line, seq: head.seq, why: .changed))
+                    }
                     isHeadMet = true
                 }
+                if case .gap(_, let finding, _) = step { verification.gaps.append(finding) }
                 open.apply(entry)
-                verification.stands(entry)
-            case .gap(let entry, let finding, let place):
-                if entry.id.seq == head?.seq {
-                    try compare(entry, with: head, count: verification.count + 1, at: place)
-                    isHeadMet = true
-                }
-                verification.gaps.append(finding)
                 verification.stands(entry)
             case .unsure(let entry, _):
                 // A head that was taken while an entry stood that a later fault made unsure.
@@ -148,14 +145,5 @@ extension Verification {
         if firstSeq == nil { firstSeq = entry.id.seq }
         lastSeq = entry.id.seq
         headHash = entry.hash
-    }
-}
-
-private func compare(
-    _ entry: StoredEntry, with head: LogHead?, count: Int, at place: LogWalker.Place
-) throws(LogError) {
-    guard let head else { return }
-    guard entry.hash == head.hash else {
-        throw .damaged(BadEntry(file: place.file, line: place.line, seq: entry.id.seq, why: .changed))
     }
 }

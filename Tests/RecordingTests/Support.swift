@@ -195,3 +195,10 @@ final class Collected<Value: Sendable>: Sendable {
     func add(_ value: Value) { state.withLock { $0.append(value) } }
     var values: [Value] { state.withLock { $0 } }
 }
+
+/// A clock that tests move.
+final class Ticking: Sendable {
+    private let milliseconds = Mutex(0)
+    var now: Instant { moment(milliseconds.withLock { $0 }) }
+    func advance(_ count: Int) { milliseconds.withLock { $0 += count } }
+}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Gateway
+import Glibc
 
 /// `countersign serve`: runs the sidecar.
 struct Serve: ParsableCommand {
@@ -65,6 +66,12 @@ struct Serve: ParsableCommand {
         if !listen.isEmpty { flags["listen"] = listen }
         if allowSameUid { flags["allow-same-uid"] = ["true"] }
         let configuration = try orCannotTell { try Configuration.load(flags: flags, file: config) }
-        try orCannotTell { try serve(configuration) { print($0) } }
+        try orCannotTell {
+            try serve(configuration) {
+                print($0)
+                // The operator may read a file or a pipe: each line counts when it is said.
+                fflush(nil)
+            }
+        }
     }
 }

@@ -34,6 +34,8 @@ package enum IdentificationError: Error, Sendable, Hashable {
 ///   once.
 package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(IdentificationError) -> Caller
 {
+    // A page that a browser shows on this host reaches loopback too; no AWS client sends an Origin.
+    guard head["origin"] == nil else { throw .malformed(why: "it carries an Origin, as web pages send it") }
     let presented = try PresentedCredential(head)
     var claims = Claims()
     var scope: CredentialScope?

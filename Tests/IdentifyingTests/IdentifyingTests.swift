@@ -128,6 +128,12 @@ import Vocabulary
                 .scope == nil)
     }
 
+    @Test func `a call from a web page is refused`() {
+        for origin in ["https://example.com", "null"] {
+            #expect(throws: IdentificationError.self) { try identify(head([("Origin", origin)]), at: binding) }
+        }
+    }
+
     @Test func `agent text is cut at 500 characters and one past it`() throws {
         for count in [500, 501] {
             let caller = try identify(

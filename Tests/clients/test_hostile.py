@@ -173,7 +173,7 @@ def test_doubtful_framing_is_400_and_closed(stand, verifier, name):
     # What follows on the connection would be a good request: it must never be read as one.
     reply, closed = exchange(stand.port, FRAMING[name] + (GOOD if not FRAMING[name].startswith(b"PRI") else b""))
     assert status(reply) == 400 and closed, (reply[:300], closed)
-    assert reply.count(b"HTTP/1.1 ") == 1, reply
+    assert len(re.findall(rb"HTTP/1\.1 \d{3} ", reply)) == 1, reply
 
 
 @pytest.mark.parametrize("name", HEADS, ids=lambda n: n.replace(" ", "-"))

@@ -130,7 +130,9 @@ import Vocabulary
 
     @Test func `a call from a web page is refused`() {
         for origin in ["https://example.com", "null"] {
-            #expect(throws: IdentificationError.self) { try identify(head([("Origin", origin)]), at: binding) }
+            #expect(throws: IdentificationError.self) {
+                try identify(head([("Origin", origin)]), at: binding)
+            }
         }
     }
 

@@ -64,7 +64,7 @@ Statement:
   - Sid: People
     Effect: Allow
     Action: ["iam:CreateUser", "iam:GetUser", "iam:TagUser"]
-    Resource: "arn:aws:iam::{ACCOUNT}:user/journey*"
+    Resource: "arn:aws:iam::{ACCOUNT}:user/journey-mia"
   - Sid: Functions
     Effect: Allow
     Action: ["lambda:CreateFunction", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:TagResource"]

@@ -29,7 +29,8 @@ import Vocabulary
     }
 
     @Test func `what names a secret, or says yes or no, is kept`() throws {
-        let text = #"{"SecretId":"x","NextToken":"t","PasswordResetRequired":true,"Value":"v","Type":"String"}"#
+        let text =
+            #"{"SecretId":"x","NextToken":"t","PasswordResetRequired":true,"Value":"v","Type":"String"}"#
         #expect(redacted(try JSON(parsing: Array(text.utf8))).text == text)
     }
 

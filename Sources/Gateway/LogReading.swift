@@ -10,7 +10,7 @@ package struct LogReadingError: Error, Sendable, Hashable, CustomStringConvertib
 /// Hands the log's entries to `out`, one line each: as they stand in the log (`json`), or as a person reads
 /// them.
 ///
-/// The last `last` entries first (all when nil); with `follows` then every new one, until the process ends.
+/// The last `last` lines first (all when nil); with `follows` then every new one, until the process ends.
 ///
 /// - Throws: ``LogReadingError`` when the log cannot be read or is not what was written.
 package func tailLog(
@@ -18,21 +18,24 @@ package func tailLog(
 ) throws(LogReadingError) {
     var rendering = Rendering(color: color)
     var next = EntryID(seq: 1)
-    var isFirst = true
-    repeat {
+    do {
         var lines: [String] = []
-        do {
-            var entries = try LogEntries(folder: folder, from: next)
-            while let entry = try entries.next() {
-                next = EntryID(seq: entry.id.seq &+ 1)
-                if let line = json ? entry.json.text : rendering.line(for: entry) { lines.append(line) }
-                if let last, isFirst, lines.count > last { lines.removeFirst(lines.count - last) }
+        var entries = try LogEntries(folder: folder, from: next)
+        while let entry = try entries.next() {
+            next = EntryID(seq: entry.id.seq &+ 1)
+            if let line = json ? entry.json.text : rendering.line(for: entry) { lines.append(line) }
+            if let last, lines.count > 2 * last { lines.removeFirst(lines.count - last) }
+        }
+        for line in lines.suffix(last ?? lines.count) { out(line) }
+        guard follows else { return }
+        var tail = try LogTail(folder: folder, from: next)
+        while true {
+            while let entry = try tail.next() {
+                if let line = json ? entry.json.text : rendering.line(for: entry) { out(line) }
             }
-        } catch { throw LogReadingError(description: "\(error)") }
-        for line in lines { out(line) }
-        isFirst = false
-        if follows { usleep(250_000) }
-    } while follows
+            usleep(250_000)
+        }
+    } catch { throw LogReadingError(description: "\(error)") }
 }
 
 /// What `log verify` says: whether the log is what was written, and the lines to print.

@@ -33,6 +33,18 @@ private let cases = ["sound", "entry-removed", "line-edited", "tail-cut", "swapp
         #expect(names == Set(cases + ["head.json"]))
     }
 
+    @Test func `every type of entry, and every member of the recorded ones, is in the manual`() throws {
+        let manual = String(
+            decoding: try readFile(fixtures.dropLast("fixtures/log".count) + "docs/log.md"), as: UTF8.self)
+        for type in EntryType.allCases { #expect(manual.contains("`\(type.rawValue)`"), "\(type.rawValue)") }
+        var entries = try LogEntries(folder: "\(fixtures)/sound")
+        while let entry = try entries.next() {
+            for member in entry.json.members ?? [] {
+                #expect(manual.contains("`\(member.name)`"), "\(entry.type.rawValue): \(member.name)")
+            }
+        }
+    }
+
     @Test func `the recorded entries show as lines and as a story`() throws {
         var rendering = Rendering()
         var entries = try LogEntries(folder: "\(fixtures)/sound")

@@ -149,6 +149,9 @@ import Vocabulary
         #expect(
             try forged(after: third) == nil, "who may write the folder may give up its end; a head finds it")
         #expect(try forged(after: ChainPosition(seq: 3, hash: sha256("x"))) != nil)
+        let fourth = sha256(whole[starts[3]..<(starts[4] - 1)])
+        #expect(try forged(after: ChainPosition(seq: 4, hash: fourth)) == nil)
+        #expect(try forged(after: ChainPosition(seq: 7, hash: fourth)) != nil)
         #expect(try forged(after: ChainPosition(seq: 7, hash: third.hash)) != nil)
     }
 

@@ -130,6 +130,19 @@ private let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? 20_
         #expect(try verify(folder: folder.path).firstBad?.file == "000002.jsonl")
     }
 
+    @Test func `bytes without a newline are a torn end only at the end of the log`() async throws {
+        let (folder, _) = try await log(8, segmentByteCount: 500)
+        let first = try folder.bytes("000001.jsonl")
+        try folder.write(first + Array("junk".utf8), to: "000001.jsonl")
+        #expect(try verify(folder: folder.path).firstBad?.why == .torn)
+        try folder.write(first, to: "000001.jsonl")
+        let name = try #require(folder.names.last { $0.hasSuffix(".jsonl") })
+        try folder.write(try folder.bytes(name) + Array("junk".utf8), to: name)
+        let verification = try verify(folder: folder.path)
+        #expect(verification.isSound)
+        #expect(verification.tornTailByteCount == 4)
+    }
+
     @Test func `a line that no writer of ours wrote is not read`() async throws {
         let (folder, _) = try await log(1)
         let line = try folder.lines()[0]

@@ -46,58 +46,70 @@ package func bodyPlan(_ head: RequestHead, setting: RecognitionSetting) throws(R
 package func recognize(
     _ request: InboundRequest, caller: Caller, setting: RecognitionSetting, catalog: Catalog = .builtIn
 ) throws(RecognitionError) -> Call {
-    let head = request.head
+    let stripped = try StrippedHead(request.head)
+    let head = stripped.head
+    let request = InboundRequest(head: head, body: request.body)
     let hints = try OuterHints(head, scope: setting.usesScope ? caller.scope : nil, catalog: catalog)
-    let query = try strippedQuery(head)
-    let dispatch = Dispatch(head: head, body: request.body, hints: hints, query: query, catalog: catalog)
+    let dispatch = Dispatch(
+        head: head, body: request.body, hints: hints, query: stripped.query, catalog: catalog)
     var readings: [Reading] = []
-    var refusal: RecognitionError?
+    var refused: [(candidate: Candidate, error: RecognitionError)] = []
     for candidate in preferred(try dispatch.candidates()) {
         do throws(RecognitionError) {
             readings.append(
                 try Reading(
-                    candidate, request: request, query: query, hints: hints, setting: setting,
+                    candidate, request: request, query: stripped.query, hints: hints, setting: setting,
                     catalog: catalog))
-        } catch {
-            // A candidate whose shape the request does not have is none; if none is left, the first one's
-            // refusal is told.
-            refusal = refusal ?? error
-        }
+        } catch { refused.append((candidate, error)) }
     }
     guard let first = readings.first else {
-        throw refusal ?? .unknownOperation(service: nil, method: head.method, path: head.target)
+        throw refused.first?.error ?? .unknownOperation(service: nil, method: head.method, path: head.target)
     }
-    try settle(readings)
-    return try seal(readings, first, request: request, caller: caller, query: query, setting: setting)
+    // A candidate whose shape the request does not have is none, unless it lives where the call would go:
+    // what we refuse to read, the service might not.
+    for (candidate, error) in refused
+    where candidate.operation.service.endpoint(region: first.region)?.host == first.endpoint.host {
+        throw error
+    }
+    let standing = try settled(readings)
+    return try seal(
+        standing, standing.first ?? first, request: request, caller: caller, query: stripped.query,
+        setting: setting)
 }
 
-/// Of several operations of one service the ones that AWS has not retired; of several services all.
+/// Of several operations of one service the ones that AWS has not retired; of several services all, the one
+/// that the others sign as first.
 private func preferred(_ candidates: [Candidate]) -> [Candidate] {
+    guard candidates.count > 1 else { return candidates }
     let current = candidates.filter { candidate in
         !candidate.operation.isDeprecated
             || !candidates.contains {
                 $0.operation.service == candidate.operation.service && !$0.operation.isDeprecated
             }
     }
-    return current.isEmpty ? candidates : current
+    let owners = current.filter { $0.operation.service.name.isSame(as: $0.operation.service.signingName) }
+    return owners + current.filter { !$0.operation.service.name.isSame(as: $0.operation.service.signingName) }
 }
 
-/// Several readings may stand together only if it does not matter to where the call is sent which of them is
-/// meant.
-private func settle(_ readings: [Reading]) throws(RecognitionError) {
-    guard readings.count > 1, let first = readings.first else { return }
-    let isOnePlace = readings.allSatisfy {
+/// The readings that stand together: all, if it does not matter to where the call is sent which of them is
+/// meant; else those that say all and only what their models ask for, if these go to one place.
+private func settled(_ readings: [Reading]) throws(RecognitionError) -> [Reading] {
+    if areOnePlace(readings) { return readings }
+    let whole = readings.filter(\.saysWhatItsModelAsks)
+    if !whole.isEmpty, areOnePlace(whole) { return whole }
+    let services = readings.map { $0.candidate.operation.service.name }
+    let names = unique(readings.map { $0.candidate.operation.name })
+    throw .ambiguous(
+        services: unique(services), operation: names.count == 1 ? names[0] : nil,
+        settings: unique(
+            services.map { "AWS_ENDPOINT_URL_" + endpointVariable($0) + "=http://HOST:PORT/_aws/\($0)" }))
+}
+
+private func areOnePlace(_ readings: [Reading]) -> Bool {
+    guard let first = readings.first else { return false }
+    return readings.allSatisfy {
         $0.endpoint == first.endpoint && $0.hostPrefix == first.hostPrefix
-            && $0.candidate.wireProtocol == first.candidate.wireProtocol
-            && $0.path.isSame(as: first.path)
-    }
-    guard isOnePlace else {
-        let services = readings.map { $0.candidate.operation.service.name }
-        let names = readings.map { $0.candidate.operation.name }
-        throw .ambiguous(
-            services: unique(services), operation: unique(names).count == 1 ? names[0] : nil,
-            settings: unique(
-                services.map { "AWS_ENDPOINT_URL_" + endpointVariable($0) + "=http://HOST:PORT/_aws/\($0)" }))
+            && $0.candidate.wireProtocol == first.candidate.wireProtocol && $0.path.isSame(as: first.path)
     }
 }
 
@@ -110,16 +122,4 @@ func unique(_ texts: [String]) -> [String] {
     var kept: [String] = []
     for text in texts where !kept.contains(text) { kept.append(text) }
     return kept
-}
-
-/// The query's items without the fields of a presigned request's signature, which `identify` has read.
-///
-/// - Throws: ``RecognitionError/malformed(part:why:)`` for bad escapes.
-private func strippedQuery(_ head: RequestHead) throws(RecognitionError) -> [QueryItem] {
-    let items = try queryItems(head.rawQuery ?? "", part: "the query")
-    let isPresigned = items.contains {
-        ["x-amz-credential", "awsaccesskeyid", "x-amz-signature"].contains($0.name.asciiLowercased)
-    }
-    guard isPresigned else { return items }
-    return items.filter { !signatureQueryNames.contains($0.name.asciiLowercased) }
 }

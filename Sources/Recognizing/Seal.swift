@@ -1,15 +1,14 @@
 import Hashing
 import Vocabulary
 
-/// The call that `readings` agree on: its meaning, and the outbound request built anew from it.
+/// The call that `readings`, never empty, agree on: its meaning, and the outbound request built anew from it.
 func seal(
     _ readings: [Reading], _ first: Reading, request: InboundRequest, caller: Caller, query: [QueryItem],
     setting: RecognitionSetting
 ) throws(RecognitionError) -> Call {
     let operation = first.candidate.operation
-    var pairs: [Pair] = []
-    for pair in readings.flatMap(\.named.pairs) where !pairs.contains(pair) { pairs.append(pair) }
-    let digest = meaningDigest(readings, first, pairs: pairs, caller: caller, head: request.head)
+    let pairs = readings.count == 1 ? first.named.pairs : distinct(readings.flatMap(\.named.pairs))
+    let digest = meaningDigest(first, pairs: pairs, caller: caller)
     let meaning = Meaning(
         service: operation.service.name,
         candidates: unique(readings.map { $0.candidate.operation.service.name }).filter {
@@ -30,15 +29,29 @@ func seal(
         sealed: try sealed(first, meaning: meaning, request: request, query: query, setting: setting))
 }
 
+/// `pairs` without doubles, compared by bytes: Swift holds `é` and `e` with an accent equal, AWS does not.
+private func distinct(_ pairs: [Pair]) -> [Pair] {
+    var seen: Set<[UInt8]> = []
+    return pairs.filter { pair in
+        var bytes = Array(pair.action.description.asciiLowercased.utf8)
+        for part in pair.resource.parts {
+            switch part {
+            case .known(let text): bytes += [0] + Array(text.utf8)
+            case .unknown: bytes += [1]
+            case .unknownCharacters(let count): bytes += [2] + Array(String(count).utf8)
+            }
+        }
+        return seen.insert(bytes).inserted
+    }
+}
+
 // MARK: - Meaning
 
 /// SHA-256 over the canonical form of DESIGN.md 7.2.
 ///
 /// Parameters keep the spelling of their numbers. Members that SDKs fill with a fresh token, and checksums of
 /// what is in the digest anyway, are left out.
-private func meaningDigest(
-    _ readings: [Reading], _ first: Reading, pairs: [Pair], caller: Caller, head: RequestHead
-) -> Digest {
+private func meaningDigest(_ first: Reading, pairs: [Pair], caller: Caller) -> Digest {
     let operation = first.candidate.operation
     var parameters = first.parameters.withoutIdempotencyTokens(operation.input)
     if case .object(let members) = parameters, let shape = operation.input {
@@ -88,7 +101,6 @@ private func sealed(
     var usesTLS = true
     if case .fixed(let fixed, let secure) = setting.upstream { (authority, usesTLS) = (fixed, secure) }
     let fields = sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty)
-    let isS3 = reading.candidate.operation.service.isS3
     let sentQuery = query.filter { $0.name != "x-id" }.map { item in
         percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
     }.joined(separator: "&")
@@ -108,15 +120,20 @@ private func sealed(
         method: method, usesTLS: usesTLS, authority: authority, awsHost: awsHost, path: reading.path,
         query: sentQuery,
         fields: fields, body: .bytes(request.body), signingName: reading.endpoint.signingName,
-        signingRegion: reading.endpoint.signingRegion, pathStyle: isS3 ? .asSent : .normalized,
+        signingRegion: reading.endpoint.signingRegion,
+        pathStyle: signsPathAsSent.contains(reading.endpoint.signingName) ? .asSent : .normalized,
         mayRepeat: !meaning.mutates, wireDigest: hasher.finish())
 }
+
+/// The signing names of S3's family, which sign the path as it is sent.
+private let signsPathAsSent: Set<String> = ["s3", "s3express", "s3-object-lambda", "s3-outposts"]
 
 /// Fields that go along with every operation, besides those that its model binds.
 private let commonFields: Set<String> = [
     "accept", "amz-sdk-invocation-id", "amz-sdk-request", "content-encoding", "content-language",
     "content-md5", "content-type",
-    "smithy-protocol", "user-agent", "x-amz-api-version", "x-amz-target", "x-amz-user-agent",
+    "smithy-protocol", "user-agent", "x-amz-glacier-version", "x-amz-api-version", "x-amz-target",
+    "x-amz-user-agent",
     "x-amzn-query-mode",
     "x-amz-sdk-checksum-algorithm",
 ]

@@ -10,7 +10,21 @@ struct CBORReader {
     private var at = 0
     private var count = 0
 
+    /// What marks a byte string and a timestamp until the model says that one may stand there. No map key of
+    /// the document can be mistaken for it: names of documents are checked against the model, which has none
+    /// such.
+    private static let bytesMark = "\u{0}bytes"
+    private static let timeMark = "\u{0}time"
+
     init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    static func isMark(_ name: String) -> Bool { name.isSame(as: bytesMark) || name.isSame(as: timeMark) }
+
+    /// The text of a marked byte string or the number of a marked timestamp, if `kind` asks for it.
+    static func unmarked(_ json: JSON, as kind: CatalogKind) -> JSON? {
+        guard let members = json.members, members.count == 1 else { return nil }
+        return members[0].name.isSame(as: kind == .blob ? bytesMark : timeMark) ? members[0].value : nil
+    }
 
     static func parse(_ bytes: [UInt8]) throws(RecognitionError) -> JSON {
         var reader = CBORReader(bytes)
@@ -53,7 +67,7 @@ struct CBORReader {
         case 1:
             let value = try definite(low)
             return .number(value == .max ? "-18446744073709551616" : "-" + String(value + 1))
-        case 2: return .string(Base64.encode(try string(major: 2, low)))
+        case 2: return .object([.init(Self.bytesMark, .string(Base64.encode(try string(major: 2, low))))])
         case 3: return .string(try text(low))
         case 4:
             var elements: [JSON] = []
@@ -66,7 +80,9 @@ struct CBORReader {
         case 5: return try map(low, depth: depth)
         case 6:
             guard try definite(low) == 1 else { throw fail("a tag that is not taken") }
-            return try value(depth: depth + 1)
+            let time = try value(depth: depth + 1)
+            guard case .number = time else { throw fail("a timestamp that is no number") }
+            return .object([.init(Self.timeMark, time)])
         default: return try simple(low)
         }
     }
@@ -85,6 +101,7 @@ struct CBORReader {
             let head = try byte()
             guard head >> 5 == 3 else { throw fail("a name that is no text") }
             let name = try text(head & 31)
+            guard !name.utf8.contains(0) else { throw fail("a name that holds a zero byte") }
             guard seen.insert(Array(name.utf8)).inserted else {
                 throw fail("`\(shown(name))` is there twice")
             }

@@ -44,7 +44,7 @@ struct Dispatch {
     private func byKey() throws(RecognitionError) -> [Candidate]? {
         let isForm =
             head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
-        let form = isForm && !body.isEmpty ? try formItems() : []
+        let form = isForm && !body.isEmpty && isAtRoot ? try formItems() : []
         let hasAction = (form + query).contains { $0.name.asciiLowercased == "action" }
         if let target = head["x-amz-target"] {
             guard !hasAction, !isForm else {
@@ -57,10 +57,7 @@ struct Dispatch {
             guard !hasAction else { throw .disagreement("the call has a CBOR path and an Action") }
             return try byCBORPath(path)
         }
-        if hasAction, isForm || path == "/" || path.isEmpty {
-            return try byAction(form: form, isForm: isForm)
-        }
-        return nil
+        return hasAction && isAtRoot ? try byAction(form: form, isForm: isForm) : nil
     }
 
     private func formItems() throws(RecognitionError) -> [QueryItem] {
@@ -129,7 +126,7 @@ struct Dispatch {
             throw .malformed(part: "the query", why: "parameters stand both in the query and in the form")
         }
         guard head.method == "POST" || head.method == "GET",
-            hints.path == "/" || hints.path.isEmpty || queueURL
+            isAtRoot
         else {
             throw .malformed(part: "the request line", why: "a call with an Action is a POST or GET to `/`")
         }
@@ -149,6 +146,15 @@ struct Dispatch {
             else {
                 throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter")
             }
+        }
+        // SimpleDB's own way to sign: a signature that is not ours would go along.
+        guard
+            !items.contains(where: {
+                ["awsaccesskeyid", "signature", "signaturemethod"].contains($0.name.asciiLowercased)
+            })
+        else {
+            throw .malformed(
+                part: "the form", why: "it holds a signature of version 2, which is not made here")
         }
         guard let action = items.first(where: { $0.name == "Action" })?.value else {
             throw .malformed(part: "the form", why: "`Action` is missing")
@@ -175,10 +181,12 @@ struct Dispatch {
         }
     }
 
-    /// SQS's older query form goes to the path of the queue's URL.
-    private var queueURL: Bool {
-        hints.services?.contains { $0.name == "sqs" } ?? true
-            && hints.path.split(separator: "/").count == 2
+    /// Whether the path is where a call with an Action goes: `/`, or for SQS the path of a queue's URL.
+    private var isAtRoot: Bool {
+        if hints.path.isEmpty || hints.path.isSame(as: "/") { return true }
+        let parts = hints.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts[0].utf8.count == 12 && parts[0].utf8.allSatisfy(\.isDigit)
+            && hints.services?.contains { $0.name == "sqs" } ?? true
     }
 
     private func byBinding(

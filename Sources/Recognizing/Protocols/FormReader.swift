@@ -62,7 +62,7 @@ struct FormReader {
                 throw malformed("\(path)\(name)", "is spelled `\(near.queryName)`")
             }
         }
-        return .object(members + (try leftovers(node, known: known, path: path)))
+        return .object(members + (try leftovers(node, known: known, path: "")))
     }
 
     /// A flattened list may stand under its element's name.
@@ -148,7 +148,7 @@ struct FormReader {
     {
         var members: [JSON.Member] = []
         for (name, child) in node.children where !known.contains(where: { $0.isSame(as: name) }) {
-            if let text = child.value { members.append(.init(path + name, .string(text))) }
+            if let text = child.value { members.append(.init(unmodeled(path + name), .string(text))) }
             if !child.children.isEmpty { members += try leftovers(child, known: [], path: "\(path)\(name).") }
         }
         return members

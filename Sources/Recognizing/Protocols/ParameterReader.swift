@@ -74,7 +74,6 @@ private struct RestReader {
         }
         var members: [JSON.Member] = []
         var queryNames = candidate.operation.queryLiterals.map(\.name)
-        var bodyMembers = false
         for member in shape.members {
             switch member.location {
             case .uri:
@@ -93,9 +92,8 @@ private struct RestReader {
                 if let value = try fromPayload(member) { members.append(.init(member.name, value)) }
             case .queryMap, .body: continue
             }
-            if member.location == .body { bodyMembers = true }
         }
-        bodyMembers = shape.members.contains { $0.location == .body }
+        let bodyMembers = shape.members.contains { $0.location == .body }
         if let map = shape.members.first(where: { $0.location == .queryMap }) {
             let rest = query.filter { item in
                 !queryNames.contains { $0.isSame(as: item.name) } && item.name != "x-id"
@@ -195,26 +193,50 @@ private struct RestReader {
         if request.body.isEmpty { return nil }
         switch member.shape.kind {
         case .structure, .list, .map, .document:
+            try refuseForeignType()
             if candidate.wireProtocol == .restXML {
-                try refuseEncoding(request.head)
                 return try Recognizing.parameters(XMLElement(parsing: request.body), as: member.shape)
             }
-            try refuseEncoding(request.head)
             guard let json = try jsonBody(request.body) else { return nil }
             return try ShapeReader(part: "the JSON body", usesWireNames: true).read(
                 json, as: member.shape, at: member.name)
         case .string:
             // A policy document or the like: it decides, so it is shown whole.
-            if let text = String(validating: request.body, as: UTF8.self) { return .string(text) }
+            try refuseEncoding(request.head)
+            guard let text = String(validating: request.body, as: UTF8.self) else {
+                throw .malformed(part: "the body", why: "it is not UTF-8")
+            }
+            return .string(text)
+        default:
+            // The encoding of object data is metadata of the object.
+            if !candidate.operation.service.isS3 { try refuseEncoding(request.head) }
             return opaque(request.body)
-        default: return opaque(request.body)
+        }
+    }
+
+    /// A document that a head calls another protocol's is refused: one request, one protocol.
+    private func refuseForeignType() throws(RecognitionError) {
+        try refuseEncoding(request.head)
+        guard let type = request.head["content-type"].map(mediaType) else { return }
+        let isXML = candidate.wireProtocol == .restXML
+        let foreign =
+            isXML
+            ? ["application/json", "application/x-amz-json-1.0", "application/x-amz-json-1.1"]
+            : ["application/xml", "text/xml"]
+        guard
+            !(foreign + ["application/x-www-form-urlencoded", "application/cbor", "multipart/form-data"])
+                .contains(type)
+        else {
+            throw .malformed(
+                part: "Content-Type",
+                why: "\(candidate.operation.name) holds \(isXML ? "XML" : "JSON"), not `\(shown(type))`")
         }
     }
 
     /// The body of members that are bound nowhere else.
     private func document(_ shape: CatalogShape) throws(RecognitionError) -> JSON {
         if request.body.isEmpty { return .object([]) }
-        try refuseEncoding(request.head)
+        try refuseForeignType()
         if candidate.wireProtocol == .restXML {
             return try Recognizing.parameters(XMLElement(parsing: request.body), as: shape)
         }

@@ -51,6 +51,16 @@ struct Reading {
     }
 }
 
+extension Reading {
+    /// Whether every member that its model requires is there, and no member that it does not have.
+    var saysWhatItsModelAsks: Bool {
+        let members = parameters.members ?? []
+        guard let shape = candidate.operation.input else { return members.isEmpty }
+        return members.allSatisfy { !$0.name.hasPrefix(unmodeled("")) }
+            && shape.members.allSatisfy { !$0.isRequired || parameters[$0.name] != nil }
+    }
+}
+
 /// The region of a service that has one everywhere, when nothing names any.
 private func globalRegion(_ service: CatalogService) -> String? {
     guard let east = service.endpoint(region: "us-east-1"), let west = service.endpoint(region: "us-west-2"),

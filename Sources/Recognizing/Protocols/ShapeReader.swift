@@ -3,20 +3,26 @@ import Vocabulary
 /// Reads a JSON document (of awsJson, rest-json, or CBOR turned into JSON) by the operation's shape: members
 /// by their model names, types as the model has them.
 ///
-/// Members that the model does not have are kept as they came, so that they change the digest; one that
-/// equals a known name but for the case of letters is refused. A member that is null counts as absent and is
-/// dropped.
+/// Members that the model does not have are kept under a name that none of it has (``unmodeled(_:)``), so
+/// that they change the digest and nothing else; one that equals a known name but for the case of letters is
+/// refused. A member that is null counts as absent and is dropped.
 struct ShapeReader {
     /// Where the document stands, for messages.
     let part: String
-    /// Whether numbers may stand as text and text as numbers where the protocol says so (timestamps).
+    /// Whether members are found by their wire names; by their model names in CBOR.
     let usesWireNames: Bool
+    /// Whether the document was CBOR: byte strings and timestamps are marked, and stand only where they
+    /// should.
+    var isCBOR: Bool { !usesWireNames }
 
     func read(_ json: JSON, as shape: CatalogShape, at path: String) throws(RecognitionError) -> JSON {
         switch (shape.kind, json) {
         case (.structure, .object(let members)): return try structure(members, shape, path)
         case (.map, .object(let members)):
-            guard let value = shape.value else { return json }
+            guard let value = shape.value, !members.contains(where: { isCBOR && CBORReader.isMark($0.name) })
+            else {
+                throw .malformed(part: part, why: "`\(path)` is not a map")
+            }
             var read: [JSON.Member] = []
             for member in members {
                 read.append(
@@ -32,9 +38,15 @@ struct ShapeReader {
                 read.append(try self.read(value, as: element, at: "\(path)[\(index)]"))
             }
             return .array(read)
-        case (.map, .null), (.list, .null), (.structure, .null): return .null
-        case (.string, .string), (.blob, .string), (.boolean, .bool), (.document, _), (_, .null): return json
-        case (.timestamp, .number), (.timestamp, .string): return json
+        case (.blob, .object), (.timestamp, .object):
+            guard isCBOR, let value = CBORReader.unmarked(json, as: shape.kind) else {
+                throw .malformed(part: part, why: "`\(path)` is not a \(shape.kind)")
+            }
+            return value
+        case (.string, .string), (.boolean, .bool), (.document, _), (_, .null): return json
+        case (.blob, .string) where !isCBOR: return json
+        case (.timestamp, .number) where !isCBOR: return json
+        case (.timestamp, .string) where !isCBOR: return json
         case (.integer, .number(let text)), (.long, .number(let text)):
             // `1.0` and `1e3` are numbers that a service may take for a whole one: kept as spelled.
             return .number(text)
@@ -56,11 +68,14 @@ struct ShapeReader {
             var value = member.value
             if let known = find(member.name, in: shape) {
                 name = known.name
-                value = try self.read(member.value, as: known.shape, at: spot)
+                // A JSON value may stand as it is, or as the text of one.
+                if !known.isJSONValue { value = try self.read(member.value, as: known.shape, at: spot) }
             } else if let near = findIgnoringCase(member.name, in: shape) {
                 throw .malformed(part: part, why: "`\(spot)` is spelled `\(near.name)`")
-            } else if shape.isUnion, member.name == "__type" {
+            } else if shape.isUnion, member.name.isSame(as: "__type") {
                 continue
+            } else {
+                name = unmodeled(member.name)
             }
             guard seen.insert(Array(name.utf8)).inserted else {
                 throw .malformed(part: part, why: "`\(spot)` is there twice")
@@ -80,6 +95,10 @@ struct ShapeReader {
         return shape.members.first { $0.name.asciiLowercased.isSame(as: lower) }
     }
 }
+
+/// The name under which a parameter is kept that the model does not have: `?Name`. No model name begins so,
+/// and what AWS ignores must never be read as what it heeds.
+func unmodeled(_ name: String) -> String { "?" + name }
 
 /// `text`, from a path label, a query, a header, a form or an XML element, as the value its shape says.
 ///

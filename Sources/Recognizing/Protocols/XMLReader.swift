@@ -3,9 +3,9 @@ import Vocabulary
 /// An element of a strict XML document: no DTD, no entities but the five, no processing instructions, no
 /// comments.
 struct XMLElement: Hashable {
-    /// The local name, without a prefix.
+    /// The name, which has no prefix.
     let name: String
-    /// The attributes by their local names, namespaces left out.
+    /// `xsi:type`, the only one that S3 has; namespace declarations are left out.
     var attributes: [(name: String, value: String)] = []
     var children: [XMLElement] = []
     var text = ""
@@ -47,9 +47,12 @@ private struct XMLReader {
     mutating func document() throws(RecognitionError) -> XMLElement {
         if starts(with: "<?xml ") {
             guard let end = find("?>") else { throw fail("the declaration does not end") }
-            let declaration = String(decoding: bytes[at..<end], as: UTF8.self).asciiLowercased
-            guard !declaration.contains("encoding") || declaration.contains("utf-8") else {
-                throw fail("it is not UTF-8")
+            let words = String(decoding: bytes[(at + 6)..<end], as: UTF8.self).asciiLowercased
+                .split { " \t\r\n".contains($0) }
+            // XML 1.1 has other characters and line ends; another encoding is another text.
+            let known = ["version=1.0", "encoding=utf-8", "standalone=yes", "standalone=no"]
+            guard words.allSatisfy({ word in known.contains(word.filter { $0 != "\"" && $0 != "'" }) }) else {
+                throw fail("the declaration is not that of XML 1.0 in UTF-8")
             }
             at = end + 2
         }
@@ -66,8 +69,9 @@ private struct XMLReader {
         guard count <= XMLElement.countMax else { throw fail("it has too many elements") }
         guard take(0x3C) else { throw fail("an element should begin here") }
         let fullName = try name()
-        var element = XMLElement(name: localName(fullName))
-        if try attributes(of: &element) { return element }
+        guard !fullName.utf8.contains(0x3A) else { throw fail("an element with a namespace prefix") }
+        var element = XMLElement(name: fullName)
+        if try attributes(of: &element, isRoot: depth == 1) { return element }
         while true {
             if starts(with: "</") {
                 at += 2
@@ -95,7 +99,9 @@ private struct XMLReader {
     }
 
     /// Reads up to the end of the start tag; true when the element is empty (`/>`).
-    private mutating func attributes(of element: inout XMLElement) throws(RecognitionError) -> Bool {
+    private mutating func attributes(
+        of element: inout XMLElement, isRoot: Bool
+    ) throws(RecognitionError) -> Bool {
         var seen: Set<String> = []
         while true {
             let hadBlank = skipBlanks()
@@ -117,8 +123,11 @@ private struct XMLReader {
             let value = try characters(until: quote)
             guard take(quote) else { throw fail("an attribute does not end") }
             guard seen.insert(fullName).inserted else { throw fail("an attribute is there twice") }
-            guard fullName != "xmlns", !fullName.hasPrefix("xmlns:") else { continue }
-            element.attributes.append((localName(fullName), value))
+            // A namespace below the root would make elements mean what their names do not say.
+            if fullName.isSame(as: "xmlns"), isRoot { continue }
+            if fullName.isSame(as: "xmlns:xsi") { continue }
+            guard fullName.isSame(as: "xsi:type") else { throw fail("an attribute that is not taken") }
+            element.attributes.append((fullName, value))
         }
     }
 
@@ -129,7 +138,12 @@ private struct XMLReader {
             switch byte {
             case 0x26: text += try entity()
             case 0x3C: throw fail("`<` stands in a value")
-            case 0x09, 0x0A, 0x0D, 0x20...:
+            case 0x5D where starts(with: "]]>"): throw fail("`]]>` stands outside of CDATA")
+            case 0x0D:
+                // XML 1.0, section 2.11: a line end is one line feed, however it is written.
+                text.append(0x0A)
+                at += at + 1 < bytes.count && bytes[at + 1] == 0x0A ? 2 : 1
+            case 0x09, 0x0A, 0x20...:
                 text.append(byte)
                 at += 1
             default: throw fail("a control character")
@@ -160,16 +174,14 @@ private struct XMLReader {
     private mutating func name() throws(RecognitionError) -> String {
         let start = at
         while at < bytes.count,
-            bytes[at].isAlphanumeric || bytes[at] >= 0x80 || [0x2D, 0x2E, 0x3A, 0x5F].contains(bytes[at])
+            bytes[at].isAlphanumeric || [0x2D, 0x2E, 0x3A, 0x5F].contains(bytes[at])
         {
             at += 1
         }
-        guard at > start, !bytes[start].isDigit else { throw fail("a name should stand here") }
+        guard at > start, bytes[start].isAlphanumeric && !bytes[start].isDigit || bytes[start] == 0x5F else {
+            throw fail("a name should stand here")
+        }
         return String(decoding: bytes[start..<at], as: UTF8.self)
-    }
-
-    private func localName(_ name: String) -> String {
-        name.split(separator: ":", maxSplits: 1).last.map(String.init) ?? name
     }
 
     private func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
@@ -194,88 +206,4 @@ private struct XMLReader {
         guard bytes.count >= mark.count else { return nil }
         return (at...(bytes.count - mark.count)).first { bytes[$0...].starts(with: mark) }
     }
-}
-
-/// The parameters that an XML body writes, by the shape of its root.
-///
-/// Elements that the model does not have are kept by their names; one that equals a known name but for case
-/// is refused, and so is an element that stands twice and is no flattened list.
-func parameters(_ element: XMLElement, as shape: CatalogShape) throws(RecognitionError) -> JSON {
-    let part = "the XML body"
-    switch shape.kind {
-    case .structure:
-        var members: [JSON.Member] = []
-        var taken: Set<Int> = []
-        for member in shape.members where member.location == .body {
-            let found = element.children.indices.filter {
-                element.children[$0].name.isSame(as: member.wireName)
-            }
-            if found.isEmpty {
-                if let attribute = element.attributes.first(where: {
-                    member.wireName.hasSuffix($0.name) && member.wireName.contains(":")
-                }) {
-                    members.append(.init(member.name, .string(attribute.value)))
-                }
-                continue
-            }
-            taken.formUnion(found)
-            let isFlat = member.isFlattened || member.shape.isFlattened
-            if isFlat, member.shape.kind == .list, let item = member.shape.element {
-                var elements: [JSON] = []
-                for index in found { elements.append(try parameters(element.children[index], as: item)) }
-                members.append(.init(member.name, .array(elements)))
-            } else if isFlat, member.shape.kind == .map {
-                throw .malformed(
-                    part: part, why: "`\(member.wireName)` is a flattened map, which is not taken")
-            } else {
-                guard found.count == 1 else {
-                    throw .malformed(part: part, why: "`\(shown(member.wireName))` is there twice")
-                }
-                members.append(
-                    .init(member.name, try parameters(element.children[found[0]], as: member.shape)))
-            }
-        }
-        return .object(members + (try unknownElements(element, taken, shape)))
-    case .list:
-        guard let item = shape.element else { return .null }
-        let name = shape.elementName ?? "member"
-        var elements: [JSON] = []
-        for child in element.children {
-            guard child.name.isSame(as: name) else {
-                throw .malformed(part: part, why: "`\(shown(child.name))` is no `\(name)`")
-            }
-            elements.append(try parameters(child, as: item))
-        }
-        return .array(elements)
-    case .map:
-        throw .malformed(part: part, why: "`\(shown(element.name))` is a map, which is not taken")
-    default:
-        guard element.children.isEmpty else {
-            throw .malformed(part: part, why: "`\(shown(element.name))` is one value")
-        }
-        return try scalar(element.text, as: shape, part: part, name: shown(element.name))
-    }
-}
-
-private func unknownElements(
-    _ element: XMLElement, _ taken: Set<Int>, _ shape: CatalogShape
-) throws(RecognitionError) -> [JSON.Member] {
-    var members: [JSON.Member] = []
-    for (index, child) in element.children.enumerated() where !taken.contains(index) {
-        if let near = shape.member(wireNameIgnoringCase: child.name) {
-            throw .malformed(
-                part: "the XML body", why: "`\(shown(child.name))` is spelled `\(near.wireName)`")
-        }
-        guard !members.contains(where: { $0.name.isSame(as: child.name) }) else {
-            throw .malformed(part: "the XML body", why: "`\(shown(child.name))` is there twice")
-        }
-        members.append(.init(child.name, .string(flat(child))))
-    }
-    return members
-}
-
-/// Everything an unknown element says, so that it changes the digest.
-private func flat(_ element: XMLElement) -> String {
-    element.children.isEmpty
-        ? element.text : element.children.map { "\($0.name)={\(flat($0))}" }.joined(separator: ",")
 }

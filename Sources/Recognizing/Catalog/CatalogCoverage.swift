@@ -64,6 +64,6 @@ extension CatalogResource {
     /// Whether the input has a member for the whole ARN or for each variable.
     package var isFilled: Bool {
         if arnPath != nil, !arnMayBeName { return true }
-        return variables.allSatisfy { $0.path != nil }
+        return variables.allSatisfy { $0.source != nil }
     }
 }

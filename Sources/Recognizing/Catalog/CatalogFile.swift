@@ -28,14 +28,14 @@ struct CatalogFile: @unchecked Sendable {
             case .operations: 36
             case .queryLiterals, .fills, .queryNames, .edges, .methods, .endpointExceptions, .sources: 8
             case .needs, .members, .regions: 16
-            case .resources, .shapes, .endpoints: 20
-            case .nodes: 24
+            case .shapes, .endpoints: 20
+            case .resources, .nodes: 24
             case .serviceIndex, .signingIndex, .targetIndex, .queryIndex, .actionIndex: 4
             }
         }
     }
 
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     /// What a reference to a string, shape or record holds when there is none.
     static let none = UInt32.max
     private static let magic = Array("CSCATLOG".utf8)

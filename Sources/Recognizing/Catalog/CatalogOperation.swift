@@ -95,8 +95,8 @@ package struct CatalogAction: Sendable {
     /// Whether the Service Authorization Reference lists it; if not, its name is made up from the
     /// operation's.
     package var isKnown: Bool { listed.byte(9) != 0 }
-    /// The member (``CatalogResource/Variable/path``) whose presence makes the action needed; nil: always
-    /// needed.
+    /// When the action is needed: the member path that must be there, or as `CallCondition` reads it; nil:
+    /// always.
     package var condition: String? { record.optionalText(4)?.string }
     /// Whether the action has no resource types: its resource is `*`.
     package var isStar: Bool { record.short(14) & 1 != 0 }
@@ -111,13 +111,13 @@ package struct CatalogAction: Sendable {
 
 /// A resource type of an action, and where the input says which resource it is.
 package struct CatalogResource: Sendable {
-    /// A variable of an ARN format and the member that fills it.
+    /// A variable of an ARN format and where its value comes from.
     package struct Variable: Hashable, Sendable {
         /// `TableName`, as the format writes it between `${` and `}`.
         package let name: String
-        /// From the input's structure down, by model names: `TableName`, `Entries[].Id`, `Map{}.Arn`; nil:
-        /// not in the request.
-        package let path: String?
+        /// A member path from the input's structure down, by model names (`TableName`, `Entries[].Id`,
+        /// `Map{}.Arn`), or alternatives of them (`ValueSource`); nil: not in the request.
+        package let source: String?
     }
 
     private let record: CatalogRecord
@@ -134,11 +134,13 @@ package struct CatalogResource: Sendable {
     package var arnPath: String? { record.optionalText(8)?.string }
     /// Whether the member at ``arnPath`` may hold just a name instead, which ``variables`` then take.
     package var arnMayBeName: Bool { record.short(18) & 2 != 0 }
-    /// The variables of the format other than Partition, Region and Account, in its order.
+    /// When a call touches one, as ``CatalogAction/condition`` says it; nil: always.
+    package var condition: String? { record.optionalText(20)?.string }
+    /// The variables of the format in its order; Partition, Region and Account only where a member says them.
     package var variables: [Variable] {
         (record.int(12)..<record.int(12) + record.short(16)).map { number in
             let fill = record.file.record(.fills, number)
-            return Variable(name: fill.text(0).string, path: fill.optionalText(4)?.string)
+            return Variable(name: fill.text(0).string, source: fill.optionalText(4)?.string)
         }
     }
 }

@@ -12,7 +12,11 @@ enum GenericNaming {
     static func name(_ draft: inout Draft) throws(RecognitionError) {
         let model = draft.facts.model
         for action in model.actions {
-            if let path = action.condition, !isSaid(path, in: draft.facts.parameters) { continue }
+            if let condition = action.condition,
+                try !CallCondition(condition).holds(in: draft.facts.parameters)
+            {
+                continue
+            }
             guard action.isKnown else {
                 draft.want(action.action, on: .unknown)
                 continue
@@ -43,7 +47,13 @@ enum GenericNaming {
     private static func resources(of action: CatalogAction, _ draft: Draft) throws(RecognitionError)
         -> [Resource]
     {
-        let types = action.resources
+        var types: [CatalogResource] = []
+        for type in action.resources {
+            let isTouched = try type.condition.map { condition throws(RecognitionError) in
+                try CallCondition(condition).holds(in: draft.facts.parameters)
+            }
+            if isTouched ?? true { types.append(type) }
+        }
         var (found, partly): ([Resource], [Resource]) = ([], [])
         // Members that hold a whole ARN come first: the ARN says which of the types that share the member is
         // meant.
@@ -102,38 +112,63 @@ enum GenericNaming {
     }
 
     /// The resources of one type as its variables say, and how much of them the request says.
+    ///
+    /// Variables that lie in one list belong together element by element. Which element of one list goes with
+    /// which of another is not known: each list names its own, with the other's unknown.
     private static func filled(
         _ type: CatalogResource, _ draft: Draft
     ) throws(RecognitionError) -> (resources: [Resource], share: Share) {
-        var fills: [String: [String]] = [:]
-        for variable in type.variables {
-            guard let path = variable.path else { continue }
-            let texts = try values(at: path, in: draft.facts.parameters)
-            if !texts.isEmpty { fills[variable.name] = texts }
+        let sources = type.variables.map { (name: $0.name, source: $0.source.map(ValueSource.init)) }
+        var rounds: [(list: String, element: JSON)] = []
+        for list in unique(sources.flatMap { $0.source?.lists ?? [] }) {
+            rounds += found(at: list, in: draft.facts.parameters).map { (list, $0) }
         }
-        // Which element of one list goes with which of another is not known.
-        let lists = fills.values.count { $0.count > 1 }
-        if lists > 1 { fills = fills.filter { $0.value.count == 1 } }
-        let names = Set(type.variables.map(\.name))
-        let share: Share = fills.count == names.count ? .all : fills.isEmpty ? .none : .some
+        var (resources, shares): ([Resource], [Share]) = ([], [])
+        for round in rounds.isEmpty ? [nil] : rounds.map({ $0 }) {
+            let (resource, share) = try filled(type, sources, round?.element, of: round?.list, draft)
+            resources.append(resource)
+            shares.append(share)
+        }
+        if shares.allSatisfy({ $0 == .all }) { return (resources, .all) }
+        return (resources, shares.allSatisfy { $0 == .none } ? .none : .some)
+    }
+
+    /// One resource of `type`, whose variables in the list at `list` are those of `element`.
+    private static func filled(
+        _ type: CatalogResource, _ sources: [(name: String, source: ValueSource?)], _ element: JSON?,
+        of list: String?, _ draft: Draft
+    ) throws(RecognitionError) -> (Resource, Share) {
         let format = ARNFormat(type.arnFormat)
-        var resources: [Resource] = []
-        for index in 0..<(fills.values.map(\.count).max() ?? 1) {
-            let chosen = fills.compactMapValues { $0.count == 1 ? $0.first : $0.dropFirst(index).first }
-            if let whole = chosen.values.first(where: { $0.begins(with: "arn:") }) {
-                // A name that is an ARN after all names the whole resource, if it is one of this type.
-                let fits = ARN(parsing: whole).map(format.fits)
-                resources.append(fits == true ? Resource(whole) : .unknown)
-            } else {
-                resources.append(format.resource(draft.place, chosen))
+        var values: [String: String] = [:]
+        var (known, wanted) = (0, 0)
+        for (name, source) in sources {
+            let isPlace = ARNFormat.placeNames.contains(name)
+            wanted += isPlace ? 0 : 1
+            switch try source?.value(
+                in: draft.facts.parameters, element: element, of: list, at: draft.place)
+            {
+            case .text(let text):
+                if text.begins(with: "arn:") {
+                    // A name that is an ARN after all names the whole resource, if it is one of this type.
+                    let fits = ARN(parsing: text).map(format.fits)
+                    return (fits == true ? Resource(text) : .unknown, .all)
+                }
+                values[name] = text
+                known += isPlace ? 0 : 1
+            // Another place than the call's, and not a readable one: the whole of it is not known.
+            case .unreadable where isPlace: return (.unknown, .all)
+            case .unreadable, nil: continue
             }
         }
-        return (resources, share)
+        let share: Share = known == wanted ? .all : known == 0 ? .none : .some
+        return (format.resource(draft.place, values), share)
     }
 
     /// The values at `path`, whatever they are; nulls are absent.
     private static func found(at path: String, in parameters: JSON) -> [JSON] {
         var current = [parameters]
+        // No path: the value itself.
+        guard !path.isEmpty else { return current.filter { $0 != .null } }
         for step in path.parts(by: 0x2E) {
             let name = String(decoding: step.utf8.prefix { $0 != 0x5B && $0 != 0x7B }, as: UTF8.self)
             current = current.compactMap { $0[name] }
@@ -147,7 +182,7 @@ enum GenericNaming {
     }
 
     /// Whether the request says something at `path`: an empty list or map says nothing.
-    private static func isSaid(_ path: String, in parameters: JSON) -> Bool {
+    static func isSaid(_ path: String, in parameters: JSON) -> Bool {
         found(at: path, in: parameters).contains { $0 != .array([]) && $0 != .object([]) }
     }
 
@@ -165,7 +200,9 @@ enum GenericNaming {
     /// it.
     ///
     /// - Throws: for a value that is no text, and one with control characters.
-    static func values(at path: String, in parameters: JSON) throws(RecognitionError) -> [String] {
+    static func values(
+        at path: String, in parameters: JSON, spot: String? = nil
+    ) throws(RecognitionError) -> [String] {
         var texts: [String] = []
         for value in found(at: path, in: parameters) {
             let text: String
@@ -173,11 +210,11 @@ enum GenericNaming {
             case .string(let string): text = string
             case .number(let number): text = number
             case .bool(let truth): text = truth ? "true" : "false"
-            case .null, .array, .object: throw .malformed(part: path, why: "must be a text")
+            case .null, .array, .object: throw .malformed(part: spot ?? path, why: "must be a text")
             }
             guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
                 throw .malformed(
-                    part: path, why: "must be a text that is not empty and has no control characters")
+                    part: spot ?? path, why: "must be a text that is not empty and has no control characters")
             }
             texts.append(text)
         }
@@ -258,12 +295,22 @@ struct ARNFormat {
             tokens.map { token in
                 switch token {
                 case .text(let text): .known(text)
-                case .variable("Partition"): .known(place.partition)
-                case .variable("Region"): .known(place.region)
-                case .variable("Account"): place.account.map { .known($0) } ?? .unknown
-                case .variable(let name): values[name].map { .known($0) } ?? .unknown
+                case .variable(let name):
+                    (values[name] ?? Self.value(of: name, at: place)).map { .known($0) } ?? .unknown
                 }
             })
+    }
+
+    /// The variables that the place of the call fills unless the request says them.
+    static let placeNames: Set<String> = ["Partition", "Region", "Account"]
+
+    private static func value(of name: String, at place: Place) -> String? {
+        switch name {
+        case "Partition": place.partition
+        case "Region": place.region
+        case "Account": place.account
+        default: nil
+        }
     }
 
     /// Whether `arn` is of this format: the service, what the format says of region and account, and its

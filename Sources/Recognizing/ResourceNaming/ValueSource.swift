@@ -1,0 +1,170 @@
+import Vocabulary
+
+/// Where a variable of an ARN format gets its value: a line of the catalog, written by hand in
+/// `scripts/catalog.d/naming` or found by the generator's rule.
+///
+/// Alternatives stand between ` | `; the first that the request has counts. Each is a text in quotes, or a
+/// member path with what is done to its value after ` ~ `:
+///
+/// - `arn(cluster/)`: of an ARN what follows `cluster/` in its sixth part, anything else as it is;
+/// - `after(/hostedzone/)`: without that beginning, if it begins so; `before(:)`: up to the first colon;
+/// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what follows the first colon,
+///   nothing if there is none;
+/// - `lower`: in lower case.
+///
+/// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
+struct ValueSource {
+    /// A value as the request says it.
+    enum Value: Hashable {
+        case text(String)
+        /// The request names something here that is no value of the variable.
+        case unreadable
+    }
+
+    private enum Choice {
+        case literal(String)
+        case member(path: String, transforms: [Substring])
+    }
+
+    private let choices: [Choice]
+
+    init(_ text: String) {
+        choices = text.split(by: " | ").map { choice in
+            if choice.utf8.first == 0x27 {
+                return .literal(String(choice.unicodeScalars.dropFirst().dropLast()))
+            }
+            let parts = choice.split(by: " ~ ")
+            return .member(path: parts.first ?? "", transforms: parts.dropFirst().map { $0[...] })
+        }
+    }
+
+    /// The lists and maps that the paths run through, the innermost of each: `Entries[]`.
+    var lists: [String] {
+        choices.compactMap { choice in
+            guard case .member(let path, _) = choice else { return nil }
+            return listPath(path)
+        }
+    }
+
+    /// The value in `parameters`, for the element `element` of the list at `list` if one is meant; nil when
+    /// the request has none. Paths through other lists have none.
+    func value(
+        in parameters: JSON, element: JSON?, of list: String?, at place: Place
+    ) throws(RecognitionError) -> Value? {
+        for choice in choices {
+            switch choice {
+            case .literal(let text): return .text(text)
+            case .member(let path, let transforms):
+                let found: [String]
+                switch (listPath(path), element) {
+                case (nil, _): found = try GenericNaming.values(at: path, in: parameters)
+                case (let inner?, let element?) where list.map { inner.utf8.elementsEqual($0.utf8) } ?? false:
+                    let rest = String(decoding: path.utf8.dropFirst(inner.utf8.count), as: UTF8.self)
+                    found = try GenericNaming.values(
+                        at: rest.after(".") ?? rest, in: element, spot: path)
+                case (.some, _): continue
+                }
+                guard let text = found.first else { continue }
+                if let value = Self.changed(text, by: transforms, at: place) { return value }
+            }
+        }
+        return nil
+    }
+
+    /// `text` after all `transforms`; nil when nothing is left of it.
+    private static func changed(_ text: String, by transforms: [Substring], at place: Place) -> Value? {
+        var text = text
+        for transform in transforms {
+            let name = transform.utf8.prefix { $0 != 0x28 }
+            let argument = String(
+                decoding: transform.utf8.dropFirst(name.count + 1).dropLast(), as: UTF8.self)
+            let isARN = text.begins(with: "arn:")
+            if name.elementsEqual("arn".utf8) {
+                guard isARN else { continue }
+                // What lies elsewhere is no name here.
+                guard let arn = ARN(parsing: text), let rest = arn.resource.after(argument), !rest.isEmpty,
+                    arn.partition == place.partition, arn.region.isEmpty || arn.region == place.region,
+                    arn.account.isEmpty || arn.account == place.account
+                else { return .unreadable }
+                text = rest
+                continue
+            }
+            if isARN { continue }
+            let mark = argument.utf8.first ?? 0
+            switch String(decoding: name, as: UTF8.self) {
+            case "after": text = text.after(argument) ?? text
+            case "before", "first": text = text.parts(by: mark, maxSplits: 1)[0]
+            case "last": text = text.parts(by: mark).last ?? text
+            case "rest":
+                let parts = text.parts(by: mark, maxSplits: 1)
+                guard parts.count == 2 else { return nil }
+                text = parts[1]
+            case "lower": text = text.asciiLowercased
+            // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
+            default: return .unreadable
+            }
+        }
+        return text.isEmpty ? .unreadable : .text(text)
+    }
+}
+
+/// When an action is needed or a resource touched: all of its terms between ` & ` hold.
+///
+/// `Member`: the request says something there; `!Member`: it does not; `Member='x'`: one of its values is `x`;
+/// `Member^='x'`: one begins with `x`.
+struct CallCondition {
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    /// Whether `parameters` meet it.
+    func holds(in parameters: JSON) throws(RecognitionError) -> Bool {
+        for term in text.split(by: " & ") {
+            if let path = term.after("!") {
+                if GenericNaming.isSaid(path, in: parameters) { return false }
+                continue
+            }
+            let path = String(decoding: term.utf8.prefix { $0 != 0x3D && $0 != 0x5E }, as: UTF8.self)
+            guard path.utf8.count < term.utf8.count else {
+                if !GenericNaming.isSaid(path, in: parameters) { return false }
+                continue
+            }
+            let wanted = String(
+                decoding: term.utf8.drop { $0 != 0x27 }.dropFirst().dropLast(), as: UTF8.self)
+            let begins = term.utf8.dropFirst(path.utf8.count).first == 0x5E
+            let values = try GenericNaming.values(at: path, in: parameters)
+            guard
+                values.contains(where: {
+                    begins ? $0.begins(with: wanted) : $0.utf8.elementsEqual(wanted.utf8)
+                })
+            else { return false }
+        }
+        return true
+    }
+}
+
+/// The path up to its last list or map; nil when it runs through none.
+private func listPath(_ path: String) -> String? {
+    let bytes = Array(path.utf8)
+    guard let end = bytes.lastIndex(where: { $0 == 0x5D || $0 == 0x7D }) else { return nil }
+    return String(decoding: bytes[...end], as: UTF8.self)
+}
+
+extension String {
+    /// The pieces between every `separator`.
+    fileprivate func split(by separator: String) -> [String] {
+        let (bytes, mark) = (Array(utf8), Array(separator.utf8))
+        var pieces: [String] = []
+        var (start, at) = (0, 0)
+        while at + mark.count <= bytes.count {
+            guard bytes[at..<at + mark.count].elementsEqual(mark) else {
+                at += 1
+                continue
+            }
+            pieces.append(String(decoding: bytes[start..<at], as: UTF8.self))
+            at += mark.count
+            start = at
+        }
+        return pieces + [String(decoding: bytes[start...], as: UTF8.self)]
+    }
+}

@@ -1,0 +1,82 @@
+import Testing
+import Vocabulary
+
+@testable import Recognizing
+
+@Suite("Naming, sources of values") struct ValueSourceTests {
+    static let place = Place(partition: "aws", region: "us-east-1", account: "111122223333")
+
+    /// What `source` makes of `parameters`: the value, `unreadable`, or nothing.
+    static func value(_ source: String, _ parameters: String) throws -> String? {
+        let parameters = try JSON(parsing: Array(parameters.utf8))
+        switch try ValueSource(source).value(in: parameters, element: nil, of: nil, at: place) {
+        case .text(let text): return text
+        case .unreadable: return "(unreadable)"
+        case nil: return nil
+        }
+    }
+
+    @Test(
+        "the first alternative that the request has counts",
+        arguments: [
+            ("A", #"{"A": "x"}"#, "x"), ("A", #"{"B": "x"}"#, nil), ("A", #"{"A": null}"#, nil),
+            ("A | B", #"{"A": "x", "B": "y"}"#, "x"), ("A | B", #"{"B": "y"}"#, "y"),
+            ("A | 'default'", "{}", "default"), ("A.B", #"{"A": {"B": 7}}"#, "7"),
+            ("A ~ rest(:) | 'z'", #"{"A": "x"}"#, "z"),
+        ])
+    func alternatives(_ source: String, _ parameters: String, _ expected: String?) throws {
+        #expect(try Self.value(source, parameters) == expected)
+    }
+
+    @Test(
+        "transforms",
+        arguments: [
+            ("A ~ after(/hostedzone/)", "/hostedzone/Z1", "Z1"), ("A ~ after(/hostedzone/)", "Z1", "Z1"),
+            ("A ~ before(:)", "fam:3", "fam"), ("A ~ before(:)", "fam", "fam"),
+            ("A ~ rest(:)", "fam:3", "3"), ("A ~ rest(:)", "fam", nil),
+            ("A ~ last(/)", "a/b/c", "c"), ("A ~ first(/)", "a/b/c", "a"),
+            ("A ~ lower", "REGIONAL", "regional"),
+            ("A ~ arn(cluster/)", "web", "web"),
+            ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:111122223333:cluster/web", "web"),
+            ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:111122223333:service/web", "(unreadable)"),
+            // Another account, region or partition is another resource of the same name.
+            ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:444455556666:cluster/web", "(unreadable)"),
+            ("A ~ arn(cluster/)", "arn:aws:ecs:eu-west-1:111122223333:cluster/web", "(unreadable)"),
+            ("A ~ arn(cluster/)", "arn:aws-cn:ecs:us-east-1:111122223333:cluster/web", "(unreadable)"),
+            ("A ~ before(:)", "arn:aws:x:us-east-1:111122223333:y", "arn:aws:x:us-east-1:111122223333:y"),
+            ("A ~ last(/)", "a/", "(unreadable)"),
+        ])
+    func transforms(_ source: String, _ text: String, _ expected: String?) throws {
+        #expect(try Self.value(source, #"{"A": "\#(text)"}"#) == expected)
+    }
+
+    @Test("variables in one list go together element by element")
+    func elements() throws {
+        let source = ValueSource("L[].B ~ after(x) | 'd'")
+        #expect(source.lists == ["L[]"])
+        let root = try JSON(parsing: Array(#"{"L": [{"B": "xa"}, {}], "B": "no"}"#.utf8))
+        let elements = root["L"]?.array ?? []
+        let found = try elements.map {
+            try source.value(in: root, element: $0, of: "L[]", at: Self.place)
+        }
+        #expect(found == [.text("a"), .text("d")])
+        // A path through another list has no value for this one's element.
+        #expect(
+            try ValueSource("M[].B").value(in: root, element: elements[0], of: "L[]", at: Self.place) == nil)
+    }
+
+    @Test(
+        "conditions",
+        arguments: [
+            ("A", #"{"A": "x"}"#, true), ("A", "{}", false), ("A", #"{"A": []}"#, false),
+            ("!A", "{}", true), ("!A", #"{"A": "x"}"#, false),
+            ("A='x'", #"{"A": "x"}"#, true), ("A='x'", #"{"A": "xy"}"#, false), ("A='x'", "{}", false),
+            ("A^='x'", #"{"A": "xy"}"#, true), ("A^='x'", #"{"A": "y"}"#, false),
+            ("A & !B", #"{"A": "x"}"#, true), ("A & !B", #"{"A": "x", "B": "y"}"#, false),
+            ("L[].K='x'", #"{"L": [{"K": "y"}, {"K": "x"}]}"#, true),
+        ])
+    func conditions(_ text: String, _ parameters: String, _ expected: Bool) throws {
+        let parameters = try JSON(parsing: Array(parameters.utf8))
+        #expect(try CallCondition(text).holds(in: parameters) == expected)
+    }
+}

@@ -8,7 +8,7 @@ import Vocabulary
 ///
 /// - `arn(cluster/)`: of an ARN what follows `cluster/` in its sixth part, anything else as it is;
 /// - `after(/hostedzone/)`: without that beginning, if it begins so; `before(:)`: up to the first colon;
-/// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what follows the first colon,
+/// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what the first colon leaves,
 ///   nothing if there is none;
 /// - `lower`: in lower case.
 ///
@@ -110,7 +110,7 @@ struct ValueSource {
 
 /// When an action is needed or a resource touched: all of its terms between ` & ` hold.
 ///
-/// `Member`: the request says something there; `!Member`: it does not; `Member='x'`: one of its values is `x`;
+/// `Member`: the request says something there; `!Member`: it does not; `Member='x'`: a value is `x`;
 /// `Member^='x'`: one begins with `x`.
 struct CallCondition {
     private let text: String

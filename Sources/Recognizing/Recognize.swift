@@ -13,15 +13,16 @@ package func bodyPlan(_ head: RequestHead, setting: RecognitionSetting) throws(R
     let limit = "the limit is \(bodyByteCountMax >> 20) MiB, read whole and signed"
     let encodings = (head["content-encoding"] ?? "").split(separator: ",").map { mediaType(String($0)) }
     let hash = head["x-amz-content-sha256"] ?? ""
+    // A trailer that is announced without any of the others comes in the same framing: it must not be stored.
     if encodings.contains("aws-chunked") || head["x-amz-decoded-content-length"] != nil
-        || hash.hasPrefix("STREAMING-")
+        || head["x-amz-trailer"] != nil || hash.asciiLowercased.hasPrefix("streaming-")
     {
         throw .unsupportedBody(
             "an aws-chunked upload (\(limit)); payload signing instead of chunked or trailer "
                 + "uploads avoids it, such as "
                 + "request_checksum_calculation = when_required")
     }
-    if hash == "UNSIGNED-PAYLOAD", head.method == "PUT" || head.method == "POST" {
+    if hash.asciiLowercased.isSame(as: "unsigned-payload"), head.method == "PUT" || head.method == "POST" {
         throw .unsupportedBody(
             "an unsigned payload (\(limit)); payload_signing_enabled = true in the client's s3 "
                 + "settings signs it"
@@ -50,15 +51,18 @@ package func recognize(
     let head = stripped.head
     let request = InboundRequest(head: head, body: request.body)
     let hints = try OuterHints(head, scope: setting.usesScope ? caller.scope : nil, catalog: catalog)
+    let unpacked = try unpacked(request, at: hints.path)
+    let legible = unpacked ?? request
     let dispatch = Dispatch(
-        head: head, body: request.body, hints: hints, query: stripped.query, catalog: catalog)
+        head: legible.head, body: legible.body, hints: hints, query: stripped.query, catalog: catalog)
     var readings: [Reading] = []
     var refused: [(candidate: Candidate, error: RecognitionError)] = []
     for candidate in preferred(try dispatch.candidates()) {
         do throws(RecognitionError) {
+            if unpacked != nil, !candidate.operation.takesGzip { try refuseEncoding(head) }
             readings.append(
                 try Reading(
-                    candidate, request: request, query: stripped.query, hints: hints, setting: setting,
+                    candidate, request: legible, query: stripped.query, hints: hints, setting: setting,
                     catalog: catalog))
         } catch { refused.append((candidate, error)) }
     }

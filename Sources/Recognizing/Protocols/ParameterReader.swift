@@ -34,8 +34,8 @@ func readParameters(
     }
 }
 
-/// gzip is defined for some of these bodies; it is not unpacked, and what is not read is not sent.
-private func refuseEncoding(_ head: RequestHead) throws(RecognitionError) {
+/// An encoding that was not undone before (``unpacked(_:at:)``): what is not read is not sent.
+func refuseEncoding(_ head: RequestHead) throws(RecognitionError) {
     if let encoding = head["content-encoding"], !encoding.isEmpty, mediaType(encoding) != "identity" {
         throw .unsupportedBody(
             "content encoding `\(shown(encoding))`; AWS_DISABLE_REQUEST_COMPRESSION=true in the "

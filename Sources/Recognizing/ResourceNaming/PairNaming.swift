@@ -41,6 +41,10 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     case "secretsmanager" where SecretNaming.table[facts.operation] != nil:
         try SecretNaming.name(&draft)
     case "ssm" where SSMNaming.table[facts.operation] != nil: try SSMNaming.name(&draft)
+    case "cloudwatch" where facts.operation == "PutMetricData":
+        try GenericNaming.name(&draft)
+        // It takes no resource: the namespace is all that a statement can hold it to.
+        draft.fill("cloudwatch:namespace", from: "Namespace")
     // Also an operation that one of the ten services gained after its table was written.
     default: try GenericNaming.name(&draft)
     }

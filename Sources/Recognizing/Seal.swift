@@ -100,7 +100,7 @@ private func sealed(
     var authority = awsHost
     var usesTLS = true
     if case .fixed(let fixed, let secure) = setting.upstream { (authority, usesTLS) = (fixed, secure) }
-    let fields = sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty)
+    let fields = try sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty)
     let sentQuery = query.filter { $0.name != "x-id" }.map { item in
         percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
     }.joined(separator: "&")
@@ -148,9 +148,22 @@ private let barredFields: Set<String> = [
     "x-amz-s3session-token", "x-amz-decoded-content-length", "x-amz-trailer",
 ]
 
+/// Fields that are nothing without a body, unless the model binds them.
+private let bodyFields: Set<String> = ["content-encoding", "content-language", "content-md5", "content-type"]
+
+/// The conditions of a write.
+private let conditions: Set<String> = [
+    "if-match", "if-modified-since", "if-none-match", "if-unmodified-since",
+]
+
 /// The fields to send: those that the model binds, checksums, and the common ones; everything else stays
 /// here.
-private func sentFields(_ candidate: Candidate, head: RequestHead, hasBody: Bool) -> [HeaderField] {
+///
+/// - Throws: ``RecognitionError/malformed(part:why:)`` for a write on a condition that the operation does not
+///   have: without it, more would be written than was asked for.
+private func sentFields(
+    _ candidate: Candidate, head: RequestHead, hasBody: Bool
+) throws(RecognitionError) -> [HeaderField] {
     var bound: Set<String> = []
     var prefixes: [String] = ["x-amz-checksum-"]
     if let shape = candidate.operation.input {
@@ -162,10 +175,19 @@ private func sentFields(_ candidate: Candidate, head: RequestHead, hasBody: Bool
             }
         }
     }
+    if head.method != "GET", head.method != "HEAD",
+        let lost = head.fields.first(where: { conditions.contains($0.name) && !bound.contains($0.name) })
+    {
+        throw .malformed(
+            part: "the header", why: "\(candidate.operation.name) has no condition `\(lost.name)`")
+    }
     return head.fields.filter { field in
         guard !barredFields.contains(field.name) else { return false }
-        if field.name == "content-type", !hasBody, !bound.contains("content-type") { return false }
-        return bound.contains(field.name) || commonFields.contains(field.name)
-            || prefixes.contains { !$0.isEmpty && field.name.hasPrefix($0) }
+        if bound.contains(field.name) { return true }
+        if bodyFields.contains(field.name), !hasBody { return false }
+        return commonFields.contains(field.name)
+            || prefixes.contains { prefix in
+                !prefix.isEmpty && field.name.utf8.count > prefix.utf8.count && field.name.hasPrefix(prefix)
+            }
     }
 }

@@ -165,7 +165,10 @@ struct CBORReader {
         return length
     }
 
-    private mutating func string(major: UInt8, _ low: UInt8) throws(RecognitionError) -> [UInt8] {
+    /// A string in one piece or, with an indefinite length, in pieces, each of which must be `isWhole`.
+    private mutating func string(
+        major: UInt8, _ low: UInt8, isWhole: (ArraySlice<UInt8>) -> Bool = { _ in true }
+    ) throws(RecognitionError) -> [UInt8] {
         if let length = try argument(low) {
             let count = try bounded(length)
             at += count
@@ -178,14 +181,18 @@ struct CBORReader {
                 throw fail("a bad piece of a string")
             }
             let count = try bounded(length)
-            joined += bytes[at..<(at + count)]
+            let piece = bytes[at..<(at + count)]
+            guard isWhole(piece) else { throw fail("a piece of text that is not UTF-8") }
+            joined += piece
             at += count
         }
         return joined
     }
 
     private mutating func text(_ low: UInt8) throws(RecognitionError) -> String {
-        guard let text = String(validating: try string(major: 3, low), as: UTF8.self) else {
+        // RFC 8949, section 3.2.3: no character is split between pieces.
+        let bytes = try string(major: 3, low) { String(validating: $0, as: UTF8.self) != nil }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw fail("text that is not UTF-8")
         }
         return text

@@ -8,6 +8,8 @@ struct Candidate {
     var labels: [(name: String, value: String)] = []
     /// The form of a query or ec2 call, without Action and Version.
     var form: [QueryItem] = []
+    /// The path of a query call that goes to a queue's own URL: `/111122223333/orders`.
+    var queuePath: String?
 }
 
 /// Finds the operations that a request may be by its dispatch key: target, CBOR path, Action and Version,
@@ -47,13 +49,13 @@ struct Dispatch {
         let form = isForm && !body.isEmpty && isAtRoot ? try formItems() : []
         let hasAction = (form + query).contains { $0.name.asciiLowercased == "action" }
         if let target = head["x-amz-target"] {
-            guard !hasAction, !isForm else {
-                throw .disagreement("the call has an X-Amz-Target and an Action")
+            guard !hasAction, !isForm, head["smithy-protocol"] == nil else {
+                throw .disagreement("the call has an X-Amz-Target and an Action or Smithy-Protocol")
             }
             return try byTarget(target)
         }
         let path = hints.path
-        if path.hasPrefix("/service/"), path.contains("/operation/"), head["smithy-protocol"] != nil {
+        if head["smithy-protocol"] != nil {
             guard !hasAction else { throw .disagreement("the call has a CBOR path and an Action") }
             return try byCBORPath(path)
         }
@@ -133,29 +135,11 @@ struct Dispatch {
         guard isForm || body.isEmpty else {
             throw .malformed(part: "Content-Type", why: "a call with an Action holds a form")
         }
+        guard head.method == "POST" || body.isEmpty else {
+            throw .malformed(part: "the body", why: "a GET with an Action has none")
+        }
         let items = form + query
-        var seen: Set<[UInt8]> = []
-        for item in items {
-            guard seen.insert(Array(item.name.utf8)).inserted else {
-                throw .malformed(part: "the form", why: "`\(shown(item.name))` is there twice")
-            }
-            let lower = item.name.asciiLowercased
-            guard
-                !["action", "version", "operation"].contains(lower) || item.name == "Action"
-                    || item.name == "Version"
-            else {
-                throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter")
-            }
-        }
-        // SimpleDB's own way to sign: a signature that is not ours would go along.
-        guard
-            !items.contains(where: {
-                ["awsaccesskeyid", "signature", "signaturemethod"].contains($0.name.asciiLowercased)
-            })
-        else {
-            throw .malformed(
-                part: "the form", why: "it holds a signature of version 2, which is not made here")
-        }
+        try checkFormNames(items)
         guard let action = items.first(where: { $0.name == "Action" })?.value else {
             throw .malformed(part: "the form", why: "`Action` is missing")
         }
@@ -174,10 +158,15 @@ struct Dispatch {
                     + "path prefix another service"
             )
         }
+        let queuePath = hints.path.isEmpty || hints.path.isSame(as: "/") ? nil : hints.path
+        guard queuePath == nil || found.allSatisfy({ $0.service.name == "sqs" }) else {
+            throw .malformed(part: "the path", why: "only a call of SQS goes to the path of a queue")
+        }
         let rest = items.filter { $0.name != "Action" && $0.name != "Version" }
         return found.map {
             Candidate(
-                operation: $0, wireProtocol: $0.service.protocols.contains(.ec2) ? .ec2 : .query, form: rest)
+                operation: $0, wireProtocol: $0.service.protocols.contains(.ec2) ? .ec2 : .query, form: rest,
+                queuePath: queuePath)
         }
     }
 
@@ -239,7 +228,7 @@ private func mayBe(_ label: String, _ prefix: String) -> Bool {
 
 /// Whether `label` can be a bucket in a host name.
 private func isBucketName(_ label: String) -> Bool {
-    (3...63).contains(label.utf8.count)
+    (3...63).contains(label.utf8.count) && !label.contains("..") && label.utf8.first != 0x2E
         && label.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F }
 }
 
@@ -249,6 +238,29 @@ func mediaType(_ text: String) -> String {
     let bytes = Array(type.utf8).drop { $0 == 0x20 || $0 == 0x09 }
     return String(decoding: bytes.reversed().drop { $0 == 0x20 || $0 == 0x09 }.reversed(), as: UTF8.self)
         .asciiLowercased
+}
+
+/// Refuses names of a form that could be read as another name: one that is there twice, `action`, `Action.1`,
+/// `Action[]`, and the fields of a signature.
+private func checkFormNames(_ items: [QueryItem]) throws(RecognitionError) {
+    var seen: Set<[UInt8]> = []
+    for item in items {
+        guard seen.insert(Array(item.name.utf8)).inserted else {
+            throw .malformed(part: "the form", why: "`\(shown(item.name))` is there twice")
+        }
+        let first = item.name.prefix { $0 != "." }
+        let isKey = ["action", "version", "operation"].contains(String(first).caseFolded)
+        guard item.name.isName(others: "._-", lengthMax: 1024),
+            !isKey || item.name.isSame(as: "Action") || item.name.isSame(as: "Version")
+        else { throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter") }
+        // SimpleDB's own way to sign, and a presigned form: a signature that is not ours would go along.
+        let lower = item.name.asciiLowercased
+        guard !["awsaccesskeyid", "signature", "signaturemethod"].contains(lower), !lower.hasPrefix("x-amz-")
+        else {
+            throw .malformed(
+                part: "the form", why: "it holds a signature, which is neither checked nor sent")
+        }
+    }
 }
 
 /// The most items of a form; the largest batches of AWS have some thousand.

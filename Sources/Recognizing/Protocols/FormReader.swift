@@ -57,7 +57,7 @@ struct FormReader {
                     member.name, try value(child, member.shape, isFlattened(member), path: "\(path)\(name)")))
         }
         for (name, _) in node.children where !known.contains(where: { $0.isSame(as: name) }) {
-            let lower = name.asciiLowercased
+            let lower = name.caseFolded
             if let near = shape.members.first(where: { $0.queryName.asciiLowercased.isSame(as: lower) }) {
                 throw malformed("\(path)\(name)", "is spelled `\(near.queryName)`")
             }

@@ -12,6 +12,7 @@ func readParameters(
     switch candidate.wireProtocol {
     case .awsJSON10, .awsJSON11:
         try refuseEncoding(request.head)
+        try refuseCharset(request.head)
         guard let json = try jsonBody(request.body) else { return .object([]) }
         guard json.members != nil else { throw .malformed(part: "the JSON body", why: "it is not an object") }
         guard let shape else { return json }
@@ -28,7 +29,11 @@ func readParameters(
         return try ShapeReader(part: "the CBOR body", usesWireNames: false).read(json, as: shape, at: "")
     case .query, .ec2:
         try refuseEncoding(request.head)
-        return try FormReader(isEC2: candidate.wireProtocol == .ec2).read(candidate.form, as: shape)
+        try refuseCharset(request.head)
+        let read = try FormReader(isEC2: candidate.wireProtocol == .ec2).read(candidate.form, as: shape)
+        return try candidate.queuePath.map { path throws(RecognitionError) in
+            try withQueue(path, read, candidate.operation)
+        } ?? read
     case .restJSON, .restXML:
         return try RestReader(candidate: candidate, request: request, query: query).read()
     }
@@ -42,6 +47,34 @@ func refuseEncoding(_ head: RequestHead) throws(RecognitionError) {
                 + "client avoids it"
         )
     }
+}
+
+/// A text in another character set would be read as another text than ours.
+private func refuseCharset(_ head: RequestHead) throws(RecognitionError) {
+    for parameter in (head["content-type"] ?? "").split(separator: ";").dropFirst() {
+        let sides = parameter.split(separator: "=", maxSplits: 1).map { mediaType(String($0)) }
+        guard sides.first == "charset" else { continue }
+        guard sides.count == 2, ["utf-8", "utf8", "us-ascii"].contains(sides[1].filter { $0 != "\"" }) else {
+            throw .malformed(part: "Content-Type", why: "the character set is not UTF-8")
+        }
+    }
+}
+
+/// The parameters `read` of a call of SQS that was sent to the path of a queue: the queue is that one, and a
+/// `QueueUrl` beside it must name it, too.
+private func withQueue(
+    _ path: String, _ read: JSON, _ operation: CatalogOperation
+) throws(RecognitionError) -> JSON {
+    guard operation.input?.member(named: "QueueUrl") != nil else {
+        throw .malformed(part: "the path", why: "\(operation.name) is not sent to a queue")
+    }
+    if let url = read["QueueUrl"] {
+        guard let text = url.string, text.ends(with: path) else {
+            throw .malformed(part: "`QueueUrl`", why: "it names another queue than the path")
+        }
+        return read
+    }
+    return .object([.init("QueueUrl", .string(path))] + (read.members ?? []))
 }
 
 private func jsonBody(_ body: [UInt8]) throws(RecognitionError) -> JSON? {
@@ -147,6 +180,9 @@ private struct RestReader {
                     why: "\(candidate.operation.name) has no parameter `\(shown(item.name))`")
             }
         }
+        guard query.filter({ $0.name == "x-id" }).count <= 1 else {
+            throw .malformed(part: "the query", why: "`x-id` is there twice")
+        }
         for literal in candidate.operation.queryLiterals {
             let found = query.filter { $0.name.isSame(as: literal.name) }
             guard found.count <= 1 else {
@@ -195,7 +231,13 @@ private struct RestReader {
         case .structure, .list, .map, .document:
             try refuseForeignType()
             if candidate.wireProtocol == .restXML {
-                return try Recognizing.parameters(XMLElement(parsing: request.body), as: member.shape)
+                let root = try XMLElement(parsing: request.body)
+                guard root.name.isSame(as: member.wireName) else {
+                    throw .malformed(
+                        part: "the XML body",
+                        why: "its root is `\(shown(root.name))` and not `\(member.wireName)`")
+                }
+                return try Recognizing.parameters(root, as: member.shape)
             }
             guard let json = try jsonBody(request.body) else { return nil }
             return try ShapeReader(part: "the JSON body", usesWireNames: true).read(
@@ -217,6 +259,7 @@ private struct RestReader {
     /// A document that a head calls another protocol's is refused: one request, one protocol.
     private func refuseForeignType() throws(RecognitionError) {
         try refuseEncoding(request.head)
+        try refuseCharset(request.head)
         guard let type = request.head["content-type"].map(mediaType) else { return }
         let isXML = candidate.wireProtocol == .restXML
         let foreign =

@@ -71,6 +71,12 @@ func queryItems(_ text: some StringProtocol, part: String) throws(RecognitionErr
 }
 
 extension String {
+    /// The text without the case of its letters: those of ASCII and the few others that fold into them, such
+    /// as the Kelvin sign and the long s.
+    var caseFolded: String {
+        utf8.allSatisfy { $0 < 0x80 } ? asciiLowercased : uppercased().lowercased()
+    }
+
     /// Whether both are the same bytes: Swift's `==` holds canonically equivalent texts equal, AWS does not.
     func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 }

@@ -98,7 +98,8 @@ private func filledHostPrefix(_ operation: CatalogOperation, _ parameters: JSON)
 private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(RecognitionError) -> String {
     switch candidate.wireProtocol {
     case .awsJSON10, .awsJSON11, .ec2: return "/"
-    case .query: return "/"
+    // The path of a queue's URL says which queue is meant; it is sent as it was judged.
+    case .query: return candidate.queuePath.map { percentEncoded($0, keepsSlash: true) } ?? "/"
     case .rpcV2CBOR: return hints.path
     case .restJSON, .restXML: break
     }
@@ -129,7 +130,7 @@ private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(Recognit
 }
 
 /// Whether dot segments lead above the first segment.
-private func climbs(_ path: String) -> Bool {
+func climbs(_ path: String) -> Bool {
     var depth = 0
     for segment in path.split(separator: "/", omittingEmptySubsequences: true) {
         if segment == ".." { depth -= 1 } else if segment != "." { depth += 1 }

@@ -90,8 +90,8 @@ struct ShapeReader {
     }
 
     private func findIgnoringCase(_ name: String, in shape: CatalogShape) -> CatalogMember? {
-        if usesWireNames { return shape.member(wireNameIgnoringCase: name) }
-        let lower = name.asciiLowercased
+        let lower = name.caseFolded
+        if usesWireNames { return shape.member(wireNameIgnoringCase: lower) }
         return shape.members.first { $0.name.asciiLowercased.isSame(as: lower) }
     }
 }

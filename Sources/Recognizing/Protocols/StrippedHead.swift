@@ -21,6 +21,12 @@ struct StrippedHead {
             ["x-amz-credential", "awsaccesskeyid", "x-amz-signature"].contains($0.name.asciiLowercased)
         }
         if isPresigned {
+            var seen: Set<String> = []
+            for name in items.map(\.name.asciiLowercased) where signatureQueryNames.contains(name) {
+                guard seen.insert(name).inserted else {
+                    throw .malformed(part: "the query", why: "`\(name)` is there twice")
+                }
+            }
             items.removeAll { signatureQueryNames.contains($0.name.asciiLowercased) }
             // AWS takes the `x-amz-` parameters of a presigned request for the fields of that name.
             for item in items where item.name.asciiLowercased.hasPrefix("x-amz-") {

@@ -91,7 +91,7 @@ private func unknownElements(
     var members: [JSON.Member] = []
     var seen: Set<[UInt8]> = []
     for (index, child) in element.children.enumerated() where !taken.contains(index) {
-        if let near = shape.member(wireNameIgnoringCase: child.name) {
+        if let near = shape.member(wireNameIgnoringCase: child.name.caseFolded) {
             throw .malformed(
                 part: "the XML body", why: "`\(shown(child.name))` is spelled `\(near.wireName)`")
         }

@@ -115,14 +115,16 @@ struct S3Source: Hashable, Sendable {
             !path.asciiLowercased.parts(by: 0x3F).dropFirst().contains(where: {
                 $0.begins(with: "versionid=")
             }),
-            path.utf8.allSatisfy({ $0 != 0 })
-        else { throw .malformed(part: part, why: "holds an encoded `?versionId=` or a NUL") }
+            path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
+            version?.utf8.allSatisfy({ $0 > 0x20 }) ?? true
+        else { throw .malformed(part: part, why: "holds an encoded `?versionId=` or a control character") }
         versionID = version
         if path.begins(with: "arn:") {
             (bucket, key) = try Self.split(arn: path, part: part)
             return
         }
         let body = path.after("/") ?? path
+        guard !climbs(body) else { throw .malformed(part: part, why: "climbs above the bucket") }
         let parts = body.parts(by: 0x2F, maxSplits: 1)
         guard parts.count == 2, !parts[1].isEmpty else {
             throw .malformed(part: part, why: "is not `bucket/key`")

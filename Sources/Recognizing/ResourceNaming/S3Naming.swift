@@ -97,7 +97,8 @@ enum S3Naming {
                 draft.want(row.action, bucket)
                 try extendBucket(&draft, bucket)
             } else {
-                let key = try parameters.text("Key")
+                let key = try key(parameters)
+                try checkVersion(parameters)
                 let versioned = row.kind == "version" && parameters.has("VersionId")
                 try readSource(&draft)
                 let action = versioned ? Self.versioned(row.action) : row.action
@@ -133,8 +134,13 @@ enum S3Naming {
         guard let list = try parameters.structure("Delete"), list.has("Objects") else {
             throw parameters.malformed("Delete", "names no objects")
         }
-        for object in try list.structures("Objects") {
-            let key = try object.text("Key")
+        let objects = try list.structures("Objects")
+        guard objects.count <= batchCountMax else {
+            throw list.malformed("Objects", "names more than \(batchCountMax) objects")
+        }
+        for object in objects {
+            let key = try key(object)
+            try checkVersion(object)
             let version = object.has("VersionId")
             draft.want(version ? "DeleteObjectVersion" : "DeleteObject", bucket, key: key)
             if parameters.flag("BypassGovernanceRetention") {
@@ -145,8 +151,11 @@ enum S3Naming {
             }
         }
         guard !draft.wants.isEmpty else { throw list.malformed("Objects", "is empty") }
-        draft.itemCount = try list.count("Objects")
+        draft.itemCount = objects.count
     }
+
+    /// The most objects that one DeleteObjects names (API Reference, DeleteObjects).
+    private static let batchCountMax = 1000
 
     /// The read of a copy's source.
     private static func readSource(_ draft: inout Draft) throws(RecognitionError) {
@@ -154,6 +163,21 @@ enum S3Naming {
         for source in try S3Source.all(parsing: draft.parameters.text("CopySource"), part: "CopySource") {
             draft.want(
                 source.versionID == nil ? "GetObject" : "GetObjectVersion", source.bucket, key: source.key)
+        }
+    }
+
+    /// The key of an object: at most 1,024 bytes.
+    private static func key(_ parameters: Parameters) throws(RecognitionError) -> String {
+        let key = try parameters.text("Key")
+        guard key.utf8.count <= 1024 else { throw parameters.malformed("Key", "is longer than 1024 bytes") }
+        return key
+    }
+
+    /// A version id is one word; which version an empty one means is anybody's guess.
+    private static func checkVersion(_ parameters: Parameters) throws(RecognitionError) {
+        guard let version = try parameters.textIfAny("VersionId") else { return }
+        guard version.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), version.utf8.count <= 1024 else {
+            throw parameters.malformed("VersionId", "is no version id")
         }
     }
 

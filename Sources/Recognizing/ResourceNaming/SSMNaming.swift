@@ -5,7 +5,9 @@ import Vocabulary
 /// A parameter's ARN has no slash between `parameter/` and a leading `/`; a `:version` or `:label` behind the
 /// name selects and is no part of it. `GetParametersByPath` is authorized by IAM on the path and reads what
 /// lies below: both are pairs, so a `Deny` below the path holds. Documents whose names begin with `aws`,
-/// `amazon` or `amzn` are AWS's own: their ARN has no account.
+/// `amazon` or `amzn` and parameters below `/aws/service/` are AWS's own: their ARN has no account. A read of
+/// `/aws/reference/secretsmanager/NAME` reads that secret and needs leave to ("Referencing AWS Secrets
+/// Manager secrets from Parameter Store parameters").
 enum SSMNaming {
     static let table = OperationTable(
         """
@@ -81,9 +83,11 @@ enum SSMNaming {
             switch row.kind {
             case "parameter":
                 draft.want(action, on: try parameter(parameters.text("Name"), part: "Name", draft))
+                try readSecret(&draft, [parameters.text("Name")], part: "Name")
             case "parameters":
                 let names = try parameters.texts("Names")
                 for name in names { draft.want(action, on: try parameter(name, part: "Names", draft)) }
+                try readSecret(&draft, names, part: "Names")
                 guard !names.isEmpty else { throw parameters.malformed("Names", "is empty") }
                 draft.itemCount = names.count
             case "path": try byPath(&draft, action)
@@ -148,10 +152,31 @@ enum SSMNaming {
             }
             name = halves[0]
         }
-        guard name.isName(others: "_.-/", lengthMax: 2048) else {
+        let path = name.after("/") ?? name
+        let others = path.begins(with: secretReference) ? SecretNaming.nameCharacters : "_.-/"
+        guard name.isName(others: others, lengthMax: 2048) else {
             throw .malformed(part: part, why: "is no parameter name")
         }
-        return place.resource("ssm", .known("parameter/" + (name.after("/") ?? name)))
+        if path.begins(with: "aws/service/"), !text.begins(with: "arn:") { place = place.ofAWS }
+        return place.resource("ssm", .known("parameter/\(path)"))
+    }
+
+    private static let secretReference = "aws/reference/secretsmanager/"
+
+    /// The secrets that reads of `names` fetch from Secrets Manager in the caller's name.
+    private static func readSecret(
+        _ draft: inout Draft, _ names: [String], part: String
+    ) throws(RecognitionError) {
+        guard selecting.contains(draft.operation) else { return }
+        for name in names {
+            let arn = ARN(parsing: name)
+            let path = (arn?.resource.after("parameter") ?? name).parts(by: 0x3A)[0]
+            guard let id = (path.after("/") ?? path).after(secretReference) else { continue }
+            let place = arn?.place ?? draft.place
+            draft.want(
+                "secretsmanager:GetSecretValue",
+                on: try SecretNaming.secret(id, part: part, place, isName: true))
+        }
     }
 
     private static func byPath(_ draft: inout Draft, _ action: String) throws(RecognitionError) {

@@ -16,6 +16,9 @@ enum SecretNaming {
         star: GetRandomPassword ListSecrets
         """)
 
+    /// What a secret's name may hold besides letters and digits.
+    static let nameCharacters = "/_+=.@-!"
+
     /// Adds the pairs of the call.
     static func name(_ draft: inout Draft) throws(RecognitionError) {
         guard let row = table[draft.operation]?.first else {
@@ -51,12 +54,12 @@ enum SecretNaming {
 
     /// The secret `text`, a name (if `isName` never anything else), a whole ARN or one without its last six
     /// characters.
-    private static func secret(
+    static func secret(
         _ text: String, part: String, _ place: Place, isName: Bool = false
     ) throws(RecognitionError) -> Resource {
         if !isName, text.begins(with: "arn:") {
             guard let arn = ARN(parsing: text), arn.service == "secretsmanager", arn.account.isAccount,
-                let name = arn.resource.after("secret:"), name.isName(others: "/_+=.@-!")
+                let name = arn.resource.after("secret:"), name.isName(others: nameCharacters)
             else { throw .malformed(part: part, why: "is no ARN of a secret") }
             let end = name.utf8.suffix(7)
             let isWhole =
@@ -64,7 +67,7 @@ enum SecretNaming {
                 && end.dropFirst().allSatisfy(\.isAlphanumeric)
             return isWhole ? Resource(text) : Resource([.known(text + "-"), .unknownCharacters(count: 6)])
         }
-        guard text.isName(others: "/_+=.@-!") else {
+        guard text.isName(others: nameCharacters) else {
             throw .malformed(part: part, why: "is no name of a secret")
         }
         return place.resource("secretsmanager", .known("secret:\(text)-"), .unknownCharacters(count: 6))

@@ -27,7 +27,7 @@ var targets: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     room("Hashing", ["Vocabulary", "COpenSSL"]),
     room("SigV4", ["Vocabulary", "Hashing"]),
-    .target(name: "CCatalog", exclude: ["catalog.bin"]),
+    .target(name: "CCatalog", exclude: ["catalog.bin", "services"]),
     // The rooms that need no network.
     room("Identifying", ["Vocabulary", "SigV4"]),
     room("Recognizing", ["Vocabulary", "Hashing", "CCatalog", "CZlib"]),

@@ -64,6 +64,23 @@ import Vocabulary
         }
     }
 
+    @Test func `an action has the condition keys that AWS lists, a call says how each is known`() throws {
+        let query = try #require(catalog.service(named: "dynamodb")?.operation(named: "Query"))
+        #expect(query.actions.first?.conditionKeys.contains("dynamodb:LeadingKeys") == true)
+        #expect(query.actions.first?.conditionKeys.contains("aws:ResourceTag/${TagKey}") == true)
+        let put = try #require(catalog.service(named: "s3")?.operation(named: "PutObject"))
+        let fills = Dictionary(uniqueKeysWithValues: put.keyFills.map { ($0.key, $0.source) })
+        #expect(fills["s3:x-amz-acl"] == .member("ACL"))
+        #expect(fills["aws:ResourceTag/${TagKey}"] == nil)
+        let path = try #require(catalog.service(named: "ssm")?.operation(named: "GetParametersByPath"))
+        #expect(path.keyFills.contains { $0.key == "ssm:Recursive" && $0.source == .computed })
+        for operation in catalog.operations {
+            for case .member(let name) in operation.keyFills.map(\.source) {
+                #expect(operation.input?.member(named: name) != nil, "\(operation.name) \(name)")
+            }
+        }
+    }
+
     @Test func `every service and operation is found by its name`() {
         #expect(catalog.services.count == 424)
         #expect(catalog.operations.count == 18_378)
@@ -166,6 +183,50 @@ import Vocabulary
         #expect(endpoint?.signingRegion == signingRegion)
         #expect(endpoint?.basePath == basePath)
         #expect(endpoint?.usesSigV4a == false)
+    }
+
+    @Test(arguments: [
+        ("s3", "ListDirectoryBuckets", "s3express-control.eu-west-1.amazonaws.com", "s3express"),
+        ("s3", "ListBuckets", "s3.eu-west-1.amazonaws.com", "s3"),
+        ("s3", "PutBucketPolicy", "s3.eu-west-1.amazonaws.com", "s3"),
+        ("s3", "WriteGetObjectResponse", "s3-object-lambda.eu-west-1.amazonaws.com", "s3-object-lambda"),
+        ("s3control", "GetAccessPointScope", "s3express-control.eu-west-1.amazonaws.com", "s3express"),
+        ("neptune-graph", "ExecuteQuery", "eu-west-1.neptune-graph.amazonaws.com", "neptune-graph"),
+        ("neptune-graph", "GetGraph", "neptune-graph.eu-west-1.amazonaws.com", "neptune-graph"),
+        (
+            "arc-region-switch", "GetPlan", "arc-region-switch-control-plane.us-east-1.api.aws",
+            "arc-region-switch"
+        ),
+    ])
+    func `an operation with a host of its own is sent there`(
+        service: String, operation: String, host: String, signingName: String
+    ) {
+        let row = catalog.service(named: service)?.operation(named: operation)
+        let endpoint = row?.endpoint(region: "eu-west-1")
+        #expect(endpoint?.host == host)
+        #expect(endpoint?.signingName == signingName)
+        #expect(row?.hasOwnHost == (row?.service.endpoint(region: "eu-west-1") != endpoint))
+    }
+
+    @Test(arguments: [
+        ("dynamodb", "us-east-1", EndpointVariant.fips, "dynamodb-fips.us-east-1.amazonaws.com"),
+        ("dynamodb", "us-gov-west-1", EndpointVariant.fips, "dynamodb.us-gov-west-1.amazonaws.com"),
+        ("dynamodb", "eu-west-1", EndpointVariant.dualStack, "dynamodb.eu-west-1.api.aws"),
+        ("s3", "us-east-1", EndpointVariant.all[3], "s3-fips.dualstack.us-east-1.amazonaws.com"),
+        ("s3", "us-east-1", EndpointVariant.all[0], "s3.us-east-1.amazonaws.com"),
+        ("iam", "us-east-1", EndpointVariant.fips, "iam-fips.amazonaws.com"),
+    ])
+    func `a variant of a host is the one that AWS has`(
+        service: String, region: String, variant: EndpointVariant, host: String
+    ) {
+        #expect(catalog.service(named: service)?.endpoint(region: region, variant: variant)?.host == host)
+    }
+
+    @Test func `a variant that AWS does not have is no endpoint`() {
+        // Its data plane has no FIPS host; China has none for S3.
+        let query = catalog.service(named: "neptune-graph")?.operation(named: "ExecuteQuery")
+        #expect(query?.endpoint(region: "eu-west-1", variant: .fips) == nil)
+        #expect(catalog.service(named: "s3")?.endpoint(region: "cn-north-1", variant: .fips) == nil)
     }
 
     @Test func `an unknown region has no endpoint and no partition`() {

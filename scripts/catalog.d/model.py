@@ -33,9 +33,13 @@ class Operation:
     output_name: str | None
     flags: set
     deprecated: bool
+    rule_parameters: dict = field(default_factory=dict)  # what the model gives the endpoint rules for this operation
+    has_bucket: bool = False  # whether the endpoint rules see its Bucket
+    tokens: list = field(default_factory=list)  # paths of the members that SDKs fill with a fresh token
     input: int | None = None  # number of the shape
     actions: list = field(default_factory=list)
     sensitivity: str = "unrated"
+    keys: dict = field(default_factory=dict)  # {condition key: (how it is known, member path)}
 
     @property
     def path(self):
@@ -60,6 +64,7 @@ class Service:
     aliases: list = field(default_factory=list)
     iam_prefix: str = ""
     flags: set = field(default_factory=set)
+    host_patterns: list = field(default_factory=list)  # what hosts of its resources look like
 
     @property
     def shapes(self):
@@ -111,6 +116,7 @@ def read_service(name, model, exceptions):
     if name in exceptions["methodActions"]["services"]:
         service.flags.add("pathResource")
     service.aliases = exceptions["signingAliases"]["services"].get(name, [])
+    service.host_patterns = exceptions["resourceHosts"]["rows"].get(name, [])
     for key in sorted(model["operations"]):
         service.operations.append(read_operation(service, key, model["operations"][key]))
     return service
@@ -139,7 +145,32 @@ def read_operation(service, name, row):
     return Operation(
         service=service, name=name, method=row["http"]["method"], template=template,
         host_prefix=row.get("endpoint", {}).get("hostPrefix", ""), input_name=input_name, output_name=output_name,
-        flags=flags, deprecated=bool(row.get("deprecated")))
+        flags=flags, deprecated=bool(row.get("deprecated")),
+        tokens=token_paths(shapes, input_name) if input_name else [],
+        rule_parameters={key: value["value"] for key, value in row.get("staticContextParams", {}).items()},
+        has_bucket=bool(input_name) and any(
+            member.get("contextParam", {}).get("name") == "Bucket"
+            for member in shapes[input_name].get("members", {}).values()))
+
+
+def token_paths(shapes, name):
+    """Where the input, all the way down, has idempotency tokens; each structure is told where it is first met."""
+    found, waiting, seen = [], [(name, "")], set()
+    while waiting:
+        name, path = waiting.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        for member_name, member in shapes[name].get("members", {}).items():
+            spot, target = path + member_name, member["shape"]
+            if member.get("idempotencyToken"):
+                found.append(spot)
+            while shapes[target]["type"] in ("list", "map"):
+                part, mark = ("member", "[]") if shapes[target]["type"] == "list" else ("value", "{}")
+                spot, target = spot + mark, shapes[target][part]["shape"]
+            if shapes[target]["type"] == "structure":
+                waiting.append((target, spot + "."))
+    return found
 
 
 def stream_marks(shapes, name):

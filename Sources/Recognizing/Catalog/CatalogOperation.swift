@@ -30,6 +30,30 @@ package struct CatalogOperation: Sendable, Hashable {
         }
     }
 
+    /// Where a call of it is sent in `region`: the service's host, but for the few operations that have
+    /// another (S3's ListDirectoryBuckets). The host prefix goes before it.
+    package func endpoint(region: String, variant: EndpointVariant = []) -> CatalogEndpoint? {
+        CatalogEndpoint(file: file, hosts: record.short(34), region: region, variant: variant)
+    }
+
+    /// Whether it has a host other than its service's.
+    package var hasOwnHost: Bool { record.short(34) != service.record.int(36) }
+
+    /// How the condition keys are known that the request fills or is known not to carry, by name as AWS
+    /// spells it. A key that is not here is not knowable from the request.
+    package var keyFills: [(key: String, source: CatalogKeySource)] {
+        (record.int(36)..<record.int(36) + record.short(40)).map { number in
+            let fill = file.record(.keyFills, number)
+            let source: CatalogKeySource =
+                switch fill.number(8) {
+                case 1: .member(fill.optionalText(4)?.string ?? "")
+                case 2: .computed
+                default: .absent
+                }
+            return (fill.text(0).string, source)
+        }
+    }
+
     var literalRange: Range<Int> { record.int(24)..<record.int(24) + Int(record.byte(33)) }
 
     /// The IAM actions it needs, the one of its own name first. Never empty. An operation whose action nobody
@@ -72,6 +96,16 @@ package struct CatalogOperation: Sendable, Hashable {
     package func hash(into hasher: inout Hasher) { hasher.combine(index) }
 }
 
+/// How a condition key of a call is known.
+package enum CatalogKeySource: Hashable, Sendable {
+    /// It is what the request says in this member; absent when the request has none.
+    case member(String)
+    /// Naming works it out from the request.
+    case computed
+    /// No request of this operation carries it.
+    case absent
+}
+
 /// An IAM action that an operation needs.
 package struct CatalogAction: Sendable {
     private let record: CatalogRecord
@@ -98,6 +132,13 @@ package struct CatalogAction: Sendable {
     /// When the action is needed: the member path that must be there, or as `CallCondition` reads it; nil:
     /// always.
     package var condition: String? { record.optionalText(4)?.string }
+    /// The condition keys that the Service Authorization Reference lists for it and its resource types, as
+    /// AWS spells them: `aws:ResourceTag/${TagKey}`.
+    package var conditionKeys: [String] {
+        (listed.int(12)..<listed.int(12) + listed.short(10)).map {
+            record.file.text(record.file.record(.actionKeys, $0).number(0)).string
+        }
+    }
     /// Whether the action has no resource types: its resource is `*`.
     package var isStar: Bool { record.short(14) & 1 != 0 }
     /// The action's resource types. A call touches one of each required type, or if none is required at least

@@ -60,22 +60,29 @@ package struct CatalogService: Sendable, Hashable {
         }
     }
 
-    /// Where it is reached in `region` (not FIPS, not dual-stack); nil for a region that is not known, and
-    /// for services whose host needs more than a region.
-    package func endpoint(region: String) -> CatalogEndpoint? {
-        guard let number = Catalog(file: file).regionIndex(region) else { return nil }
-        var row = record.number(36)
-        for exception in record.int(40)..<record.int(40) + record.int(44) {
-            let record = file.record(.endpointExceptions, exception)
-            if record.int(0) == number { row = record.number(4) }
-        }
-        guard row != CatalogFile.none else { return nil }
-        return CatalogEndpoint(
-            row: file.record(.endpoints, Int(row)), region: region, place: file.record(.regions, number))
+    /// Where it is reached in `region`; nil for a region that is not known, for services whose host needs
+    /// more than a region, and where AWS has no such host (FIPS outside its partitions).
+    ///
+    /// Some operations go elsewhere: ``CatalogOperation/endpoint(region:variant:)`` is where a call is sent.
+    package func endpoint(region: String, variant: EndpointVariant = []) -> CatalogEndpoint? {
+        CatalogEndpoint(file: file, hosts: record.int(36), region: region, variant: variant)
     }
 
     package static func == (left: CatalogService, right: CatalogService) -> Bool { left.index == right.index }
     package func hash(into hasher: inout Hasher) { hasher.combine(index) }
+}
+
+/// Which of AWS's hosts for one service and region: the plain one, or those for FIPS 140 and for IPv6.
+package struct EndpointVariant: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue & 3 }
+    /// Hosts whose cryptography is validated.
+    package static let fips = EndpointVariant(rawValue: 1)
+    /// Hosts that IPv6 reaches too.
+    package static let dualStack = EndpointVariant(rawValue: 2)
+
+    /// The four there are, the plain one first.
+    package static let all: [EndpointVariant] = [[], .fips, .dualStack, [.fips, .dualStack]]
 }
 
 /// Where a service is reached in a region, and how requests to it are signed.
@@ -91,7 +98,22 @@ package struct CatalogEndpoint: Hashable, Sendable {
     /// Whether it takes only SigV4a, over a set of regions.
     package let usesSigV4a: Bool
 
-    init(row: CatalogRecord, region: String, place: CatalogRecord) {
+    /// The row that `hosts` has for the region and variant.
+    init?(file: CatalogFile, hosts: Int, region: String, variant: EndpointVariant) {
+        guard let number = Catalog(file: file).regionIndex(region) else { return nil }
+        let table = file.record(.hosts, hosts)
+        let start = 12 * Int(variant.rawValue)
+        var row = table.number(start)
+        for exception in table.int(start + 4)..<table.int(start + 4) + table.int(start + 8) {
+            let record = file.record(.endpointExceptions, exception)
+            if record.int(0) == number { row = record.number(4) }
+        }
+        guard row != CatalogFile.none else { return nil }
+        self.init(
+            row: file.record(.endpoints, Int(row)), region: region, place: file.record(.regions, number))
+    }
+
+    private init(row: CatalogRecord, region: String, place: CatalogRecord) {
         var host = ""
         for piece in row.text(0).string.split(separator: "{", omittingEmptySubsequences: false) {
             guard let end = piece.firstIndex(of: "}") else {

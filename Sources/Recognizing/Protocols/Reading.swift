@@ -24,7 +24,7 @@ struct Reading {
             throw .noRegion(service: service.name)
         }
         guard let partition = catalog.partition(region: region),
-            let endpoint = service.endpoint(region: region)
+            let endpoint = operation.endpoint(region: region)
         else {
             throw .noEndpoint(service: service.name, region: region)
         }

@@ -20,22 +20,34 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     /// The 64 hexadecimal digits alone.
     package var hex: String { String(decoding: bytes.lowercaseHex, as: UTF8.self) }
 
-    package var description: String { "sha256:" + hex }
+    package var description: String {
+        // Each entry of the log holds several: one buffer, no text in between.
+        String(unsafeUninitializedCapacity: 71) { buffer in
+            var at = buffer.update(fromContentsOf: Array("sha256:".utf8))
+            for byte in bytes {
+                buffer[at] = hexDigit(byte >> 4)
+                buffer[at + 1] = hexDigit(byte & 15)
+                at += 2
+            }
+            return at
+        }
+    }
 }
 
 extension Sequence where Element == UInt8 {
     /// The bytes as lower-case hexadecimal digits, two a byte.
     package var lowercaseHex: [UInt8] {
-        let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         text.reserveCapacity(underestimatedCount * 2)
         for byte in self {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+            text.append(hexDigit(byte >> 4))
+            text.append(hexDigit(byte & 15))
         }
         return text
     }
 }
+
+private func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 
 extension Array where Element == UInt8 {
     /// The bytes that `text` writes in lower-case hexadecimal; nil for an odd count or any other character.

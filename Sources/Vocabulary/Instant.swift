@@ -29,26 +29,56 @@ package struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     /// `2026-11-22T08:33:52.507Z`: UTC, milliseconds cut off.
     package var description: String {
-        let (date, time) = (calendar, nanosecondsSinceEpoch / 1_000_000)
-        let text = "\(pad(date.year, 4))-\(pad(date.month, 2))-\(pad(date.day, 2))T\(pad(date.hour, 2))"
-        return text + ":\(pad(date.minute, 2)):\(pad(date.second, 2)).\(pad(Int(time % 1000), 3))Z"
+        written(punctuated: true, fractionDigits: 3, Int(nanosecondsSinceEpoch / 1_000_000 % 1000))
     }
 
     /// `2026-11-22T08:33:52.507123456Z`: the whole moment, for records that are read back.
     package var precise: String {
-        String(description.dropLast(4)) + pad(Int(nanosecondsSinceEpoch % 1_000_000_000), 9) + "Z"
+        written(punctuated: true, fractionDigits: 9, Int(nanosecondsSinceEpoch % 1_000_000_000))
     }
 
     /// `20261122T083352Z`, as SigV4 dates a request.
-    package var basicFormat: String {
-        let date = calendar
-        return "\(basicDay)T\(pad(date.hour, 2))\(pad(date.minute, 2))\(pad(date.second, 2))Z"
-    }
+    package var basicFormat: String { written(punctuated: false, fractionDigits: 0, 0) }
 
     /// `20261122`, the day in a SigV4 credential scope.
-    package var basicDay: String {
+    package var basicDay: String { String(basicFormat.prefix(8)) }
+
+    /// Digit by digit: every entry of the log and every signature holds one.
+    private func written(punctuated: Bool, fractionDigits: Int, _ fraction: Int) -> String {
         let date = calendar
-        return "\(pad(date.year, 4))\(pad(date.month, 2))\(pad(date.day, 2))"
+        return String(unsafeUninitializedCapacity: 32) { buffer in
+            var at = 0
+            func mark(_ byte: UInt8, always: Bool = false) {
+                guard punctuated || always else { return }
+                buffer[at] = byte
+                at += 1
+            }
+            func number(_ value: Int, _ width: Int) {
+                var rest = value
+                for place in stride(from: at + width - 1, through: at, by: -1) {
+                    buffer[place] = 0x30 + UInt8(rest % 10)
+                    rest /= 10
+                }
+                at += width
+            }
+            number(date.year, 4)
+            mark(0x2D)
+            number(date.month, 2)
+            mark(0x2D)
+            number(date.day, 2)
+            mark(0x54, always: true)
+            number(date.hour, 2)
+            mark(0x3A)
+            number(date.minute, 2)
+            mark(0x3A)
+            number(date.second, 2)
+            if fractionDigits > 0 {
+                mark(0x2E)
+                number(fraction, fractionDigits)
+            }
+            mark(0x5A, always: true)
+            return at
+        }
     }
 
     /// The hour of the day in UTC, 0 to 23.
@@ -121,11 +151,6 @@ extension Duration {
         let (sum, carried) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
         return carried ? (seconds < 0 ? .min : .max) : sum
     }
-}
-
-private func pad(_ number: Int, _ width: Int) -> String {
-    let text = String(number)
-    return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
 }
 
 private func number(_ digits: ArraySlice<UInt8>) -> Int? {

@@ -2,7 +2,7 @@
 ///
 /// Members keep their order; numbers keep their spelling, so that nothing is rounded between what was judged
 /// and what was sent.
-package indirect enum JSON: Hashable, Sendable {
+package enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)
     /// The number as it is spelled, right by RFC 8259.
@@ -132,6 +132,16 @@ extension JSON {
 
     private static func write(_ text: String, to out: inout [UInt8]) {
         out.append(0x22)
+        defer { out.append(0x22) }
+        var text = text
+        let isPlain = text.withUTF8 { bytes in
+            guard bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }) else {
+                return false
+            }
+            out.append(contentsOf: bytes)
+            return true
+        }
+        if isPlain { return }
         for scalar in text.unicodeScalars {
             switch scalar.value {
             case 0x22: out += [0x5C, 0x22]
@@ -145,6 +155,5 @@ extension JSON {
             default: out += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
             }
         }
-        out.append(0x22)
     }
 }

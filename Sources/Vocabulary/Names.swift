@@ -137,8 +137,12 @@ extension UInt8 {
 extension String {
     /// The text with `A-Z` in lower case and every other character as it is; no locale, no Unicode folding.
     package var asciiLowercased: String {
-        utf8.contains { (0x41...0x5A).contains($0) }
-            ? String(decoding: utf8.map(\.lowercased), as: UTF8.self) : self
+        guard utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return self }
+        return String(unsafeUninitializedCapacity: utf8.count) { buffer in
+            // INVARIANT: as many bytes as reserved; letters become letters, so it stays UTF-8.
+            for (index, byte) in utf8.enumerated() { buffer[index] = byte.lowercased }
+            return utf8.count
+        }
     }
 }
 

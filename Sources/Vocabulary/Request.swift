@@ -34,12 +34,12 @@ package struct RequestHead: Hashable, Sendable {
     package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
 
     /// The target up to the first `?`.
-    package var rawPath: Substring { target.prefix { $0 != "?" } }
+    package var rawPath: Substring { target[..<(target.utf8.firstIndex(of: 0x3F) ?? target.endIndex)] }
 
     /// What follows the first `?`; nil when there is none.
     package var rawQuery: Substring? {
-        guard let mark = target.firstIndex(of: "?") else { return nil }
-        return target[target.index(after: mark)...]
+        guard let mark = target.utf8.firstIndex(of: 0x3F) else { return nil }
+        return target[target.utf8.index(after: mark)...]
     }
 }
 

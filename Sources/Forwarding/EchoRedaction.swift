@@ -11,6 +11,11 @@ enum EchoRedaction {
     ]
     private static let quoted = Array("The Canonical String for this request should have been".utf8)
 
+    /// Whether the field `name` holds anything of the gateway's own that must not come back.
+    static func concerns(_ name: String) -> Bool {
+        name == "authorization" || name == "x-amz-security-token"
+    }
+
     /// What of `fields` must not come back: session token, key id and signature, as they are and
     /// percent-encoded.
     static func needles(in fields: [HeaderField]) -> [[UInt8]] {

@@ -12,8 +12,8 @@ package enum Appetite: Hashable, Sendable {
 /// Where a reply goes.
 ///
 /// Called on the driver's thread, one call at a time and in order: `head` at most once, `chunk` any number of
-/// times after it, `end` exactly once and last, whatever happened. The callee must not block; it hands work
-/// to its own event loop.
+/// times after it, `end` exactly once and last, whatever happened; or ``whole(_:_:_:)`` alone. The callee
+/// must not block; it hands work to its own event loop.
 package protocol ReplySink: AnyObject, Sendable {
     /// The head of the reply; interim ones never come here.
     func head(_ head: ReplyHead)
@@ -21,6 +21,18 @@ package protocol ReplySink: AnyObject, Sendable {
     func chunk(_ bytes: [UInt8]) -> Appetite
     /// What became of the request. A reply that ends with another kind than `answered` was cut short.
     func end(_ outcome: Outcome)
+    /// A small reply that was complete before any of it was handed over: `head`, all of the body and `end` in
+    /// one.
+    func whole(_ head: ReplyHead, _ body: [UInt8], _ outcome: Outcome)
+}
+
+extension ReplySink {
+    /// The three calls, one after the other.
+    package func whole(_ head: ReplyHead, _ body: [UInt8], _ outcome: Outcome) {
+        self.head(head)
+        if !body.isEmpty { _ = chunk(body) }
+        end(outcome)
+    }
 }
 
 /// Whether a kept connection may carry a request.

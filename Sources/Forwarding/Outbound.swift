@@ -37,8 +37,8 @@ struct Outbound: Sendable {
     let body: [UInt8]
     let usesTLS: Bool
     let mayRepeat: Bool
-    /// What of ours an error reply might echo.
-    let echoes: [[UInt8]]
+    /// The fields of ours that an error reply might echo.
+    let ownFields: [HeaderField]
 
     init(_ signed: consuming SignedRequest) throws(ForwardingError) {
         let sealed = signed.request
@@ -64,7 +64,7 @@ struct Outbound: Sendable {
         body = bytes
         usesTLS = sealed.usesTLS
         mayRepeat = sealed.mayRepeat
-        echoes = EchoRedaction.needles(in: signed.fields)
+        ownFields = signed.fields.filter { EchoRedaction.concerns($0.name) }
     }
 }
 

@@ -103,8 +103,9 @@ final class PollDriver: Driver, @unchecked Sendable {
             if isStopping { return end() }
             var count: Int32 = 0
             if curl_multi_perform(multi, &count) != CURLM_OK { endAll("libcurl could not go on") }
-            handOver()
+            // Replies that are complete go in one piece; what then still runs hands over what it has.
             reap()
+            handOver()
             checkStalls()
             sleep()
         }

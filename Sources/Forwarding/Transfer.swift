@@ -32,6 +32,8 @@ package final class Transfer: @unchecked Sendable {
     private var head: ReplyHead?
     /// The head of an error reply waits for its body, which is redacted first.
     private var withheld: ReplyHead?
+    /// The head that the sink has not been told yet.
+    private var untold: ReplyHead?
     /// Body bytes not yet handed over.
     private var gathered: [UInt8] = []
     private var bodyOffset = 0
@@ -123,7 +125,7 @@ package final class Transfer: @unchecked Sendable {
             return false
         case .head(let whole):
             head = whole
-            if whole.status >= 400, method != "HEAD" { withheld = whole } else { sink.head(whole) }
+            if whole.status >= 400, method != "HEAD" { withheld = whole } else { untold = whole }
             return true
         }
     }
@@ -157,13 +159,18 @@ package final class Transfer: @unchecked Sendable {
     /// Stops the transfer for the reason `why`, which its end will tell.
     func fail(_ why: String) { fault = fault ?? why }
 
-    /// Whether bytes wait for ``handOver()``.
-    var hasGathered: Bool { withheld == nil && !gathered.isEmpty }
+    /// Whether a head or bytes wait for ``handOver()``.
+    var hasGathered: Bool { withheld == nil && (untold != nil || !gathered.isEmpty) }
 
     /// Gives the sink what has gathered. Called when a chunk is full, and after each round of libcurl so that
     /// slow replies flow.
     func handOver() {
         guard hasGathered else { return }
+        if let head = untold {
+            untold = nil
+            sink.head(head)
+        }
+        guard !gathered.isEmpty else { return }
         let before = flow.withLock { $0.resumes }
         let bytes = gathered
         gathered = []
@@ -189,23 +196,24 @@ package final class Transfer: @unchecked Sendable {
         var why = fault ?? failure
         if why != nil, isCancelled { why = "the client went away" }
         if why == nil, head == nil { why = "the connection closed before the reply" }
-        if let head = withheld, why == nil {
-            let body = EchoRedaction.redact(gathered, needles: echoes)
-            gathered = []
-            sink.head(ReplyHead(status: head.status, fields: head.fields, bodyByteCount: body.count))
-            if !body.isEmpty { _ = sink.chunk(body) }
-        } else if withheld == nil, !gathered.isEmpty {
-            let bytes = gathered
-            gathered = []
-            _ = sink.chunk(bytes)
+        let outcome = Outcome(
+            kind: why == nil ? .answered : sendCount == 0 ? .notSent : .unknown,
+            status: reader.finalStatus,
+            awsRequestID: reader.awsRequestID, awsExtendedRequestID: reader.awsExtendedRequestID,
+            error: why,
+            bytesSent: measure.bytesSent, bytesReceived: measure.bytesReceived, elapsed: measure.elapsed)
+        let bytes = gathered
+        gathered = []
+        if let head = withheld {
+            // Of an error reply that was cut short nothing is told: it cannot be redacted.
+            guard why == nil else { return sink.end(outcome) }
+            let body = EchoRedaction.redact(bytes, needles: echoes)
+            let redacted = ReplyHead(status: head.status, fields: head.fields, bodyByteCount: body.count)
+            return sink.whole(redacted, body, outcome)
         }
-        sink.end(
-            Outcome(
-                kind: why == nil ? .answered : sendCount == 0 ? .notSent : .unknown,
-                status: reader.finalStatus,
-                awsRequestID: reader.awsRequestID, awsExtendedRequestID: reader.awsExtendedRequestID,
-                error: why,
-                bytesSent: measure.bytesSent, bytesReceived: measure.bytesReceived, elapsed: measure.elapsed))
+        if let head = untold { return sink.whole(head, bytes, outcome) }
+        if !bytes.isEmpty { _ = sink.chunk(bytes) }
+        sink.end(outcome)
     }
 
     private var method: String {
@@ -215,6 +223,6 @@ package final class Transfer: @unchecked Sendable {
 
     private var echoes: [[UInt8]] {
         guard case .success(let outbound) = outbound else { return [] }
-        return outbound.echoes
+        return EchoRedaction.needles(in: outbound.ownFields)
     }
 }

@@ -9,7 +9,7 @@ import Vocabulary
 /// Answers of status 400 and above, and all answers to uses, are kept whole while they fit into
 /// ``StoredReply/byteCountMax``, so that late attempts get them and so that what they say of the gateway's
 /// own credentials can be held back; everything else streams, and a slow client slows AWS down. Confined to
-/// the loop, but for ``ReplySink``'s three calls.
+/// the loop, but for ``ReplySink``'s calls.
 final class Relay: ReplySink, @unchecked Sendable {
     // INVARIANT: @unchecked is sound because `flow` is locked and all else is touched on the loop only.
     private let passage: Passage
@@ -71,7 +71,19 @@ final class Relay: ReplySink, @unchecked Sendable {
 
     func end(_ outcome: Outcome) { exchange.loop.execute { self.ended(outcome) } }
 
+    func whole(_ head: ReplyHead, _ body: [UInt8], _ outcome: Outcome) {
+        exchange.loop.execute { self.wholeArrived(head, body, outcome) }
+    }
+
     // MARK: On the loop
+
+    /// Most replies come so: they are answered in one write, with their outcome already in the log.
+    private func wholeArrived(_ head: ReplyHead, _ body: [UInt8], _ outcome: Outcome) {
+        self.head = head
+        kept = body
+        if body.count > StoredReply.byteCountMax { stream(head) }
+        ended(outcome)
+    }
 
     private func headArrived(_ head: ReplyHead) {
         self.head = head

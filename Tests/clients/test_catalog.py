@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -186,3 +187,54 @@ def test_the_service_reference_is_held_against_the_catalog(tmp_path):
         "shop:putcart: level write in the catalog, list in AWS's reference"]
     with pytest.raises(ValueError):
         reference.disagreements(services, str(tmp_path / "shop" / "nothing"))
+
+
+@pytest.fixture
+def generator(monkeypatch, tmp_path):
+    """scripts/catalog with a catalog that is HEAD's, but for what a test changes; writes are only noted."""
+    import build
+
+    class Generator:
+        texts = widening.committed(str(ROOT), build.TWIN_PATH, "HEAD")
+        written = 0
+
+        def run(self, check=False, acknowledge=None):
+            return build.main(SimpleNamespace(service_reference=None, against="HEAD", report=False, check=check,
+                                              acknowledge=acknowledge))
+
+        def note(self, *_):
+            self.written += 1
+
+    made = Generator()
+    (tmp_path / "acknowledged.json").write_text(json.dumps({"about": "a test", "from": "none", "losses": []}))
+    monkeypatch.setattr(build, "ACKNOWLEDGED", str(tmp_path / "acknowledged.json"))
+    monkeypatch.setattr(build, "Catalog", lambda: SimpleNamespace(unrated=[]))
+    monkeypatch.setattr(build.binary, "write", lambda _: Path(build.OUTPUT).read_bytes())
+    monkeypatch.setattr(build.twin, "write", lambda _: made.texts)
+    monkeypatch.setattr(build, "write_all", made.note)
+    return made
+
+
+def test_the_generator_writes_nothing_with_a_loss_until_it_is_acknowledged(generator):
+    assert generator.run() == 0 and generator.written == 1
+    generator.texts = {**generator.texts, "sns": generator.texts["sns"].replace("sns:Publish write", "sns:Publish list")}
+    assert generator.run() == 1 and generator.written == 1
+    assert generator.run(acknowledge="topics are lists now") == 0 and generator.written == 2
+    assert generator.run() == 0 and generator.written == 3
+    generator.texts = {**generator.texts, "sqs": generator.texts["sqs"].replace("sqs:SendMessage write", "sqs:SendMessage read")}
+    assert generator.run() == 1 and generator.written == 3
+
+
+def test_a_text_in_the_tree_that_differs_by_a_byte_or_is_not_there_fails_the_check(generator, monkeypatch):
+    import build
+
+    there = build.folder_texts()
+    generator.texts = there
+    assert generator.run(check=True) == 0
+    for changed in ({**there, "sns": there["sns"] + "\n"}, {name: there[name] for name in there if name != "sns"},
+                    {**there, "shop": TEXT}):
+        monkeypatch.setattr(build, "folder_texts", lambda: changed)
+        assert generator.run(check=True) == 1
+    monkeypatch.setattr(build, "folder_texts", lambda: there)
+    monkeypatch.setattr(build.binary, "write", lambda _: b"another")
+    assert generator.run(check=True) == 1 and generator.written == 0

@@ -140,8 +140,8 @@ def write_all(data, texts):
     print(f"wrote Sources/CCatalog/catalog.bin, {len(data)} bytes, and services/, {len(texts)} files, {size} bytes")
 
 
-def passes_gate(texts, against, whole):
-    """Tells what changed since the version before; whether every loss is acknowledged."""
+def passes_gate(texts, against, whole, why=None):
+    """Tells what changed since the version before; whether every loss is acknowledged, or is now for the reason `why`."""
     if not os.path.exists(os.path.join(ROOT, ".git")):
         print("this tree is not under git: losses are not looked for")
         return True
@@ -158,13 +158,29 @@ def passes_gate(texts, against, whole):
     version = widening.digest(before)
     with open(ACKNOWLEDGED, encoding="utf-8") as file:
         left, idle = widening.Acknowledged(file.read()).refused(changes, version)
+    if why and left:
+        acknowledge(version, left, why)
+        left = []
     losses = sum(change.is_loss for change in changes)
     print(f"{len(changes)} changes since {against}, {losses} losses, {len(left)} not acknowledged")
     for row in idle:
         print(f"acknowledged.json: nothing is lost at `{row['where']}` as `{row['what']}` says")
     if left:
-        print(f"Each loss must be named in scripts/catalog.d/acknowledged.json, with \"from\": \"{version}\"")
+        print(f"Each loss must be named in scripts/catalog.d/acknowledged.json, with \"from\": \"{version}\"; if all are "
+              "meant, scripts/catalog --acknowledge WHY writes them there for review")
     return not left and not idle
+
+
+def acknowledge(version, losses, why):
+    """Adds the losses to acknowledged.json; rows of another version end here."""
+    with open(ACKNOWLEDGED, encoding="utf-8") as file:
+        rows = json.load(file)
+    kept = rows["losses"] if rows["from"] == version else []
+    added = [{"where": loss.place, "what": loss.what, "why": why} for loss in losses]
+    text = json.dumps({"about": rows["about"], "from": version, "losses": []}, indent=1, ensure_ascii=False)
+    lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in kept + added)
+    with open(ACKNOWLEDGED, "w", encoding="utf-8") as file:
+        file.write(text.replace('"losses": []', '"losses": [\n' + lines + "\n ]") + "\n")
 
 
 def main(options):
@@ -176,7 +192,7 @@ def main(options):
         print("\n".join(lines + [f"{len(lines)} disagreements"]))
         return 0
     data, texts = binary.write(catalog), twin.write(catalog)
-    passed = passes_gate(texts, options.against, options.report)
+    passed = passes_gate(texts, options.against, options.report, options.acknowledge)
     if options.report:
         return 0
     if options.check:

@@ -31,15 +31,16 @@ package enum Peer: Hashable, Sendable {
 ///
 /// `tables` are the contents of `/proc/net/tcp` and `/proc/net/tcp6`. The peer's own socket is the one whose
 /// local end is our remote end and whose remote end is our local end. nil when none or more than one such row
-/// is there, or the row is of a socket that has no owner any more (TIME_WAIT).
+/// is there, or the row is of a socket that its process has closed: the kernel shows those, as long as they
+/// linger, with inode 0 and as root's, whoever they were.
 package func uidOfLoopbackPeer(local: Endpoint, remote: Endpoint, tables: [[UInt8]]) -> UInt32? {
     var uids: [UInt32] = []
     for table in tables {
         for line in table.split(separator: UInt8(ascii: "\n")).dropFirst() {
             let words = line.split(separator: UInt8(ascii: " "))
-            // sl local remote st tx:rx tr:tm retrnsmt uid
-            guard words.count > 7, endpoint(words[1]) == plain(remote), endpoint(words[2]) == plain(local),
-                !words[3].elementsEqual("06".utf8),
+            // sl local remote st tx:rx tr:tm retrnsmt uid timeout inode
+            guard words.count > 9, endpoint(words[1]) == plain(remote), endpoint(words[2]) == plain(local),
+                !words[9].elementsEqual("0".utf8),
                 let uid = UInt32(String(decoding: words[7], as: UTF8.self))
             else { continue }
             uids.append(uid)

@@ -4,7 +4,7 @@ import Vocabulary
 
 /// Why a call that asks cannot wait.
 package enum AskError: Error, Sendable, Hashable {
-    /// The agent has ``WaitingRoom/pendingMax`` calls waiting already.
+    /// ``WaitingRoom/pendingMax`` calls of the agent wait already, or would, had it not withdrawn them.
     case tooManyPending(limit: Int)
     /// The statement demands a reason from the agent, and the call carries none.
     case reasonMissing([StatementID])
@@ -34,18 +34,35 @@ package enum ReviewError: Error, Sendable, Hashable {
 package struct WaitingRoom: Hashable, Sendable {
     /// Pending approvals of one agent.
     package static let pendingMax = 64
-    /// Ended approvals that are kept in memory; the log keeps all of them.
-    package static let endedMax = 10_000
+    /// Ended approvals that are kept in memory, each with parameters of up to 48 KiB; the log keeps all.
+    package static let endedMax = 1_000
 
     package private(set) var approvals: [ApprovalID: Approval] = [:]
     private var pending: [AgentName: [ApprovalID]] = [:]
+    /// Those that their agent took back: they count against it until they would have expired, or asking and
+    /// withdrawing in turn would flood approvers and the log.
+    private var withdrawn: [AgentName: [ApprovalID]] = [:]
     private var latest: [CallKey: ApprovalID] = [:]
+    /// Calls whose approval is on its way into the log: no part of the fold.
+    private var coming: Set<CallKey> = []
     private var endedInOrder: [ApprovalID] = []
 
-    private struct CallKey: Hashable {
+    /// What makes two calls of one session the same.
+    package struct CallKey: Hashable, Sendable {
         let agent: AgentName
         let session: SessionID
         let digest: Digest
+
+        /// The key of a call by `caller` that means `meaning`.
+        package init(_ meaning: Meaning, caller: Caller) {
+            self.init(agent: caller.agent, session: caller.session, digest: meaning.digest)
+        }
+
+        init(agent: AgentName, session: SessionID, digest: Digest) {
+            self.agent = agent
+            self.session = session
+            self.digest = digest
+        }
     }
 
     package init() {}
@@ -68,8 +85,11 @@ package struct WaitingRoom: Hashable, Sendable {
         case waits(Approval)
         /// The same call was denied, and that approval would still be open: the denial stands until then.
         case denied(Approval)
-        /// Nobody has asked: request it.
-        case new
+        /// The same call is being requested at this moment: wait until it is.
+        case comes
+        /// Nobody has asked: request it. `superseding` waits for the same call under statements that have
+        /// changed since, and is to be withdrawn.
+        case new(superseding: ApprovalID?)
     }
 
     /// Whether the same call, by meaning and under the same statements, waits or was denied in this session.
@@ -78,23 +98,40 @@ package struct WaitingRoom: Hashable, Sendable {
     package func ask(_ question: Question, meaning: Meaning, caller: Caller, at now: Instant) throws(AskError)
         -> Answer
     {
-        let key = CallKey(agent: caller.agent, session: caller.session, digest: meaning.digest)
-        if let id = latest[key], let approval = approvals[id],
-            approval.question.fingerprint == question.fingerprint,
-            now < approval.expires
-        {
+        let key = CallKey(meaning, caller: caller)
+        if coming.contains(key) { return .comes }
+        var superseded: ApprovalID?
+        if let id = latest[key], let approval = approvals[id], now < approval.expires {
+            let isSame = approval.question.fingerprint == question.fingerprint
             switch approval.state {
-            case .pending: return .waits(approval)
-            case .denied: return .denied(approval)
+            case .pending:
+                if isSame { return .waits(approval) }
+                superseded = id
+            case .denied: if isSame { return .denied(approval) }
             case .approved, .expired, .withdrawn: break
             }
         }
         if question.terms.needsAgentReason, caller.reason == nil { throw .reasonMissing(question.statements) }
-        guard pending[caller.agent, default: []].count < Self.pendingMax else {
+        guard openCount(of: caller.agent, at: now) < Self.pendingMax else {
             throw .tooManyPending(limit: Self.pendingMax)
         }
-        return .new
+        return .new(superseding: superseded)
     }
+
+    /// How many of the agent's calls wait, are about to, or would had they not been withdrawn.
+    private func openCount(of agent: AgentName, at now: Instant) -> Int {
+        let takenBack = withdrawn[agent, default: []].count { id in
+            approvals[id].map { now < $0.expires } ?? false
+        }
+        return pending[agent, default: []].count + takenBack + coming.count { $0.agent == agent }
+    }
+
+    /// The approval of `key` is on its way into the log: until it is applied, or ``giveUp(_:)``, the same
+    /// call waits for it, and it counts as pending.
+    package mutating func expect(_ key: CallKey) { coming.insert(key) }
+
+    /// The approval of `key` did not get into the log.
+    package mutating func giveUp(_ key: CallKey) { coming.remove(key) }
 
     // MARK: Reviewing
 
@@ -154,8 +191,10 @@ package struct WaitingRoom: Hashable, Sendable {
         pending.values.joined().filter { id in approvals[id].map { $0.expires <= now } ?? false }
     }
 
-    /// The next moment at which a pending approval's time is over.
-    package var nextExpiry: Instant? { pending.values.joined().compactMap { approvals[$0]?.expires }.min() }
+    /// The next moment at which the time of a pending approval is over, those in `ending` aside.
+    package func nextExpiry(except ending: Set<ApprovalID>) -> Instant? {
+        pending.values.joined().filter { !ending.contains($0) }.compactMap { approvals[$0]?.expires }.min()
+    }
 
     // MARK: Folding
 
@@ -169,6 +208,7 @@ package struct WaitingRoom: Hashable, Sendable {
             approvals[approval.id] = approval
             pending[approval.requester.caller.agent, default: []].append(approval.id)
             latest[key(of: approval)] = approval.id
+            coming.remove(key(of: approval))
             return true
         case .reviewed(let id, let review):
             guard approvals[id]?.state == .pending,
@@ -193,7 +233,12 @@ package struct WaitingRoom: Hashable, Sendable {
         guard let approval = approvals[id] else { return }
         approvals[id]?.state = state
         approvals[id]?.ended = at
-        pending[approval.requester.caller.agent]?.removeAll { $0 == id }
+        let agent = approval.requester.caller.agent
+        pending[agent]?.removeAll { $0 == id }
+        if state == .withdrawn {
+            withdrawn[agent, default: []].removeAll { id in approvals[id].map { $0.expires <= at } ?? true }
+            withdrawn[agent, default: []].append(id)
+        }
         endedInOrder.append(id)
         guard endedInOrder.count > Self.endedMax else { return }
         let oldest = endedInOrder.removeFirst()

@@ -64,12 +64,17 @@ extension Gateway {
         let answer: @Sendable () -> Void = { [self] in
             once.fire(desk.room[id].map { .ok(stateOf($0)) } ?? .notFound)
         }
-        guard watchers[id, default: []].count < WaitingRoom.pendingMax else {
+        guard watchers[id, default: [:]].count < WaitingRoom.pendingMax else {
             return reply(
                 .error(403, "TooManyWaits", "\(WaitingRoom.pendingMax) waits for \(id) are open already"))
         }
-        watchers[id, default: []].append(answer)
-        loop.schedule(after: patience) { answer() }
+        let number = Clock.randomBits()
+        watchers[id, default: [:]][number] = answer
+        loop.schedule(after: patience) { [self] in
+            watchers[id]?[number] = nil
+            if watchers[id]?.isEmpty == true { watchers[id] = nil }
+            answer()
+        }
     }
 
     private func withdraw(

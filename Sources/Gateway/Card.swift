@@ -69,7 +69,7 @@ private func words(_ json: JSON?) -> String {
 
 private func named(_ resource: String?) -> String {
     guard let resource else { return "?" }
-    return resource == "<unknown>" ? "<unknown> (not named in the request)" : shown(resource)
+    return resource == "<unknown>" ? "<unknown> (not named in the request)" : bounded(shown(resource))
 }
 
 private func bounded(_ text: String) -> String {

@@ -6,6 +6,8 @@ package struct ControlError: Error, Sendable, Hashable, CustomStringConvertible 
     /// The HTTP status; 0 when the gate could not be reached.
     package let status: Int
     package let description: String
+    /// Whether the gate refused: who asks may not, there is no such thing, or it is over.
+    package var saysNo: Bool { [403, 404, 409].contains(status) }
 }
 
 /// A command's way to the running gate, over one of its unix sockets.

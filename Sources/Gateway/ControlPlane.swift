@@ -132,22 +132,47 @@ extension Gateway {
             approver: approver, verdict: verdict,
             reason: request.body["reason"]?.string.map { String($0.prefix(500)) },
             shown: shown.card, seen: now.since(shown.at), at: now, uid: request.uid,
-            isSameUID: requester == nil || requester == request.uid)
+            // A person who runs the agent under another uid of theirs is the requester all the same.
+            isSameUID: requester.map {
+                $0 == request.uid || desk.policy.approvers.approver(forUID: $0) == approver
+            } ?? true)
         do {
             try desk.room.check(
                 review, of: id, typed: request.body["typed"]?.string, approvers: desk.policy.approvers,
                 allowsSameUID: configuration.allowsSameUID)
         } catch { return reply(.error(error.status, error.code, error.text)) }
         shownCards[nonce] = nil
-        record(.reviewed(id, review)) { [self] in
-            guard $0 else {
-                return reply(
-                    .error(503, "LogUnwritable", "the log cannot be written, so nothing was decided"))
-            }
+        if verdict == .deny { denying[id, default: 0] += 1 }
+        record(.reviewed(id, review)) { [self] durable in
+            if verdict == .deny { denying[id] = denying[id].flatMap { $0 > 1 ? $0 - 1 : nil } }
+            // Also when this one failed: a grant may have waited for it.
             settle(id) { [self] in
-                guard let settled = desk.room[id] else { return reply(.notFound) }
-                reply(.ok(card(settled, now: clock.now)))
+                guard durable else {
+                    return reply(
+                        .error(503, "LogUnwritable", "the log cannot be written, so nothing was decided"))
+                }
+                conclude(review, of: id, reply: reply)
             }
+        }
+    }
+
+    /// What the approver is told of a review that is in the log. One that came too late changed nothing;
+    /// but a denial that lost against a grant by a moment still takes that grant away.
+    private func conclude(
+        _ review: Review, of id: ApprovalID, reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
+        guard let settled = desk.room[id] else { return reply(.notFound) }
+        guard !settled.reviews.contains(review) else { return reply(.ok(card(settled, now: clock.now))) }
+        let late = ReviewError.alreadyEnded(id, settled.state)
+        guard review.verdict == .deny, let grant = settled.grant else {
+            return reply(.error(late.status, late.code, late.text))
+        }
+        do { try desk.grants.revoke(grant) } catch {
+            return reply(.error(late.status, late.code, late.text))
+        }
+        let why = "denied at the same moment"
+        record(.grantRevoked(at: clock.now, grant: grant, approval: id, by: review.approver, why: why)) { _ in
+            reply(.error(late.status, late.code, "\(late.text); your denial revoked its grant \(grant)"))
         }
     }
 

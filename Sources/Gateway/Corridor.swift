@@ -24,7 +24,7 @@ struct Corridor {
         case requesting(Call, Caller)
         case waitingForHumans(ApprovalID, Call, Caller)
         /// Another attempt of the same invocation was sent; its outcome is this one's answer.
-        case waitingForOutcome(SendKey)
+        case waitingForOutcome(SendKey, Call, Caller)
         case recording(Sending)
         case sent(Sending)
         case left
@@ -48,7 +48,9 @@ struct Corridor {
 
     enum Action: ~Copyable {
         case readBody(limit: Int)
-        case request(Question, Call, Caller)
+        case request(Question, Call, Caller, superseding: ApprovalID?)
+        /// Another passage is requesting the approval of the same call.
+        case awaitRequest(WaitingRoom.CallKey)
         case hold(ApprovalID, for: Duration)
         case awaitOutcome(SendKey)
         case replay(StoredReply)
@@ -85,8 +87,9 @@ struct Corridor {
         case (.waitingForHumans(_, let call, let caller), .reconsider):
             return judge(call, caller, of: &desk, now: now)
         case (.waitingForHumans(let id, _, _), .holdEnded): return refuse(.waiting(id))
-        case (.waitingForOutcome(let key), .reconsider): return collect(key, of: desk)
-        case (.waitingForOutcome, .holdEnded): return refuse(.outcomeUnknown)
+        case (.waitingForOutcome(_, let call, let caller), .reconsider):
+            return judge(call, caller, of: &desk, now: now)
+        case (.waitingForOutcome, .holdEnded): return refuse(.outcomeUnknown(wasSent: false))
         case (.recording(let sending), .durable(let entry)):
             state = .sent(sending)
             return .signAndForward(entry)
@@ -127,13 +130,10 @@ struct Corridor {
     private mutating func judge(_ call: Call, _ caller: Caller, of desk: inout Desk, now: Instant) -> Action {
         self.call = call
         let key = SendKey(caller: caller, call: call)
-        if let key, desk.sends[key] != nil {
-            state = .waitingForOutcome(key)
-            return collect(key, of: desk)
-        }
+        if let key, let earlier = desk.sends[key] { return collect(key, earlier, call, caller) }
         switch desk.decide(call.meaning, caller: caller, at: now) {
         case .deny(let denial): return refuse(.denied(denial, caller))
-        case .ask(let question): return ask(question, call, caller, of: desk, now: now)
+        case .ask(let question): return ask(question, call, caller, of: &desk, now: now)
         case .allow(let allowance):
             do {
                 let reservation = try desk.reserve(call, allowance, caller: caller, request: request, at: now)
@@ -146,8 +146,9 @@ struct Corridor {
     }
 
     private mutating func ask(
-        _ question: Question, _ call: Call, _ caller: Caller, of desk: Desk, now: Instant
+        _ question: Question, _ call: Call, _ caller: Caller, of desk: inout Desk, now: Instant
     ) -> Action {
+        let key = WaitingRoom.CallKey(call.meaning, caller: caller)
         do {
             switch try desk.room.ask(question, meaning: call.meaning, caller: caller, at: now) {
             case .waits(let approval):
@@ -155,24 +156,36 @@ struct Corridor {
                 state = .waitingForHumans(approval.id, call, caller)
                 return .hold(approval.id, for: holdTime(question.terms, client: userAgent))
             case .denied(let approval): return refuse(.alreadyDenied(approval.id))
-            case .new:
-                // An approval that another invocation used up asks anew; one that nobody answered is over.
-                if case .waitingForHumans(let id, _, _) = state, desk.room[id]?.state != .approved {
+            case .comes:
+                state = .requesting(call, caller)
+                return .awaitRequest(key)
+            case .new(let superseded):
+                // What another invocation used up, or was asked under other statements, asks anew; what was
+                // refused, or what nobody answered, is over.
+                if case .waitingForHumans(let id, _, _) = state, id != superseded,
+                    desk.room[id]?.state != .approved
+                {
                     return refuse(.ended(id))
                 }
                 state = .requesting(call, caller)
-                return .request(question, call, caller)
+                desk.room.expect(key)
+                return .request(question, call, caller, superseding: superseded)
             }
         } catch { return refuse(.notAsked(error)) }
     }
 
-    private mutating func collect(_ key: SendKey, of desk: Desk) -> Action {
-        switch desk.sends[key] {
-        case .inFlight: return .awaitOutcome(key)
+    /// An attempt of the same invocation was sent: this one is never sent, and gets that one's outcome.
+    private mutating func collect(
+        _ key: SendKey, _ earlier: SentBook.State, _ call: Call, _ caller: Caller
+    ) -> Action {
+        switch earlier {
+        case .inFlight:
+            state = .waitingForOutcome(key, call, caller)
+            return .awaitOutcome(key)
         case .stored(let reply):
             state = .left
             return .replay(reply)
-        case .unknown, nil: return refuse(.outcomeUnknown)
+        case .unknown: return refuse(.outcomeUnknown(wasSent: false))
         }
     }
 

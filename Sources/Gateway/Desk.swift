@@ -63,6 +63,13 @@ struct SendKey: Hashable, Sendable {
         digest = call.meaning.digest
         self.invocation = invocation
     }
+
+    init(agent: AgentName, session: SessionID, digest: Digest, invocation: String) {
+        self.agent = agent
+        self.session = session
+        self.digest = digest
+        self.invocation = invocation
+    }
 }
 
 /// What AWS answered to a sent use, kept for late attempts of the same invocation.
@@ -103,7 +110,17 @@ struct SentBook: Hashable, Sendable {
     }
 
     /// The outcome of `key`; nil when AWS certainly did not act, so that the next attempt may be sent.
-    mutating func finish(_ key: SendKey, _ state: State?) { states[key] = state }
+    mutating func finish(_ key: SendKey, _ state: State?) {
+        states[key] = state
+        // Its next sending begins anew, also in age.
+        if state == nil { order.removeAll { $0.key == key } }
+    }
+
+    /// A use of `key` was sent at `at`, before this process began; what AWS answered is gone.
+    mutating func restore(_ key: SendKey, at: Instant) {
+        begin(key, at: at)
+        states[key] = .unknown
+    }
 
     private mutating func prune(at now: Instant) {
         // In flight is never forgotten: it ends with its outcome.

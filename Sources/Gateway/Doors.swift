@@ -31,14 +31,17 @@ struct DoorKeeper: ExchangeHandler {
     /// The most that a review or a revocation may hold.
     private static let bodyByteCountMax = 65_536
 
-    /// Reads one request of a socket as JSON and answers it as JSON. Browsers have no business here: any
-    /// `Origin` is refused.
+    /// Reads one request of a socket as JSON and answers it as JSON. Browsers have no business here, nor has
+    /// what forwards for them: any `Origin` and any host but `localhost` is refused.
     private func plane(
         _ exchange: Exchange,
         _ serve: @escaping (ControlRequest, @escaping @Sendable (ControlReply) -> Void) -> Void
     ) {
-        guard case .unix(let uid, _, _) = exchange.peer, exchange.head["origin"] == nil else {
-            return answer(exchange, .error(403, "Forbidden", "this socket is for local commands"))
+        guard case .unix(let uid, _, _) = exchange.peer, exchange.head["origin"] == nil,
+            exchange.head["host"] == "localhost"
+        else {
+            return answer(
+                exchange, .error(403, "Forbidden", "this socket is for local commands: Host: localhost"))
         }
         let isPost = exchange.head.method == "POST"
         guard !isPost || exchange.head["content-type"] == "application/json" else {
@@ -52,18 +55,27 @@ struct DoorKeeper: ExchangeHandler {
                 return answer(
                     exchange, .error(400, "BadRequest", "the body is not one JSON value of at most 64 KiB"))
             }
-            let head = exchange.head
-            let query = (head.rawQuery ?? "").split(separator: "&").map { item in
-                item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard let request = ControlRequest(exchange.head, body: body, uid: uid) else {
+                return answer(exchange, .error(400, "BadRequest", "a name stands twice in the query"))
             }
-            let request = ControlRequest(
-                method: head.method, path: head.rawPath.split(separator: "/").map(String.init),
-                query: Dictionary(
-                    query.map { ($0[0], $0.count > 1 ? $0[1] : "") },
-                    uniquingKeysWith: { first, _ in first }),
-                body: body, uid: uid)
             serve(request) { answer(reply.exchange, $0) }
         }
+    }
+}
+
+extension ControlRequest {
+    /// Nil when a name stands twice in the query.
+    fileprivate init?(_ head: RequestHead, body: JSON, uid: UInt32) {
+        var query: [String: String] = [:]
+        for item in (head.rawQuery ?? "").split(separator: "&") {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard query.updateValue(parts.count > 1 ? String(parts[1]) : "", forKey: String(parts[0])) == nil
+            else { return nil }
+        }
+        // One spelling each: an empty segment makes another path.
+        let path = head.rawPath.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        self.init(
+            method: head.method, path: path.map(String.init), query: query, body: body, uid: uid)
     }
 }
 

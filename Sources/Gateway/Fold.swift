@@ -9,8 +9,12 @@ struct Fold {
     var grants = GrantBook()
     /// The standing session of each agent that has one.
     var sessions: [AgentName: SessionID] = [:]
+    /// The uses that were sent lately, so that no late attempt of theirs is sent again.
+    var sends = SentBook()
+    /// The latest moment that the log knows.
+    var latest: Instant?
     private var unfinished = UnfinishedRequests()
-    private var uses: [EntryID: [Use]] = [:]
+    private var uses: [EntryID: (taken: [Use], key: SendKey?)] = [:]
 
     /// Requests without outcome: to be closed as unknown, never sent again.
     var open: [UnfinishedRequest] { unfinished.list }
@@ -23,6 +27,7 @@ struct Fold {
         var entries = try LogEntries(folder: folder)
         while let entry = try entries.next() {
             unfinished.apply(entry)
+            latest = max(latest ?? entry.at, entry.at)
             do { try apply(entry) } catch {
                 throw ConfigurationError(
                     "the log's entry \(entry.id) (\(entry.type.rawValue)) cannot be taken in: \(error)")
@@ -42,19 +47,35 @@ struct Fold {
             if let id = entry["grant"]?.string { try grants.revoke(GrantID(parsing: id)) }
         case .request:
             let taken = (entry["uses"]?.array ?? []).compactMap(Use.init(logged:))
-            if !taken.isEmpty { uses[entry.id] = taken }
+            guard !taken.isEmpty else { return }
+            let key = try sendKey(entry)
+            uses[entry.id] = (taken, key)
             for use in taken { try grants.restore(use) }
+            if let key { sends.restore(key, at: entry.at) }
         case .outcome:
             guard let seq = entry["entry"]?.integer.flatMap({ UInt64(exactly: $0) }) else { return }
-            let taken = uses.removeValue(forKey: EntryID(seq: seq)) ?? []
+            guard let (taken, key) = uses.removeValue(forKey: EntryID(seq: seq)) else { return }
             // Only where AWS certainly did not act is a use free again.
             let kind = entry["kind"]?.string.flatMap(Outcome.Kind.init(rawValue:)) ?? .unknown
-            if kind == .notSent || kind == .throttled { for use in taken { grants.release(use) } }
+            guard kind == .notSent || kind == .throttled else { return }
+            for use in taken { grants.release(use) }
+            if let key { sends.finish(key, nil) }
         case .session:
             guard let agent = entry["agent"]?.string, let session = entry["session"]?.string else { return }
             let isOpen = entry["event"]?.string == "opened"
             sessions[try AgentName(parsing: agent)] = isOpen ? try SessionID(parsing: session) : nil
         case .start, .policy, .denied, .rejected, .fault, .gap, .stop: return
         }
+    }
+
+    /// Under which later attempts of the request `entry` are found; nil when its client named no invocation.
+    private func sendKey(_ entry: StoredEntry) throws -> SendKey? {
+        guard let invocation = entry["invocation"]?.string, let agent = entry["agent"]?.string,
+            let session = entry["session"]?.string, let text = entry["digest"]?.string,
+            let digest = Digest(parsing: text)
+        else { return nil }
+        return SendKey(
+            agent: try AgentName(parsing: agent), session: try SessionID(parsing: session), digest: digest,
+            invocation: invocation)
     }
 }

@@ -30,12 +30,18 @@ final class Gateway: @unchecked Sendable {
     var desk: Desk
     /// The standing sessions, by agent.
     var bindings: [AgentName: ListenerBinding] = [:]
+    /// The passages whose approval is on its way into the log, oldest first.
+    var requesting: [WaitingRoom.CallKey: [Passage]] = [:]
     /// The passages that wait for each approval, oldest first.
     var waiting: [ApprovalID: [Passage]] = [:]
     /// The passages that wait for the outcome of another attempt.
     var awaiting: [SendKey: [Passage]] = [:]
-    /// The agents' `wait` calls.
-    var watchers: [ApprovalID: [@Sendable () -> Void]] = [:]
+    /// The agents' `wait` calls, each under a number of its own.
+    var watchers: [ApprovalID: [UInt64: @Sendable () -> Void]] = [:]
+    /// Approvals whose expiry is on its way into the log.
+    private var ending: Set<ApprovalID> = []
+    /// How many denials of each approval are on their way into the log.
+    var denying: [ApprovalID: Int] = [:]
     var shownCards: [String: ShownCard] = [:]
     /// Where each agent's listener is, for `env`.
     var addresses: [AgentName: String] = [:]
@@ -117,12 +123,31 @@ final class Gateway: @unchecked Sendable {
 
     // MARK: Approvals
 
+    /// Writes down that `approval` is asked for, and that it takes the place of `superseded`; then tells all
+    /// passages whose call it is.
+    func request(_ approval: Approval, key: WaitingRoom.CallKey, superseding superseded: ApprovalID?) {
+        if let superseded {
+            record(.ended(superseded, .withdrawn, at: clock.now)) { [self] durable in
+                if durable { wake(superseded) }
+            }
+        }
+        record(.requested(approval)) { [self] durable in
+            if durable { announce(approval) } else { desk.room.giveUp(key) }
+            for passage in requesting.removeValue(forKey: key) ?? [] {
+                passage.take(durable ? .requested : .logFailed)
+            }
+        }
+    }
+
     /// After a review: makes the grant if it is earned, and wakes who waits if the approval is over.
     func settle(_ id: ApprovalID, then: @escaping @Sendable () -> Void) {
         let now = clock.now
         let grantID = GrantID(random: Clock.randomBits())
         let approvers = desk.policy.approvers
-        if let grant = desk.room.earnedGrant(id, grantID: grantID, approvers: approvers, at: now) {
+        // A denial that is being written wins over a grant that is not.
+        if denying[id] == nil,
+            let grant = desk.room.earnedGrant(id, grantID: grantID, approvers: approvers, at: now)
+        {
             return record(.granted(grant)) { [self] _ in
                 wake(id)
                 then()
@@ -136,7 +161,7 @@ final class Gateway: @unchecked Sendable {
     /// others see what is left.
     func wake(_ id: ApprovalID) {
         for passage in waiting[id] ?? [] { passage.take(.reconsider) }
-        for watcher in watchers.removeValue(forKey: id) ?? [] { watcher() }
+        for watcher in (watchers.removeValue(forKey: id) ?? [:]).values { watcher() }
     }
 
     /// Prints the card and how to answer it.
@@ -150,12 +175,13 @@ final class Gateway: @unchecked Sendable {
 
     func scheduleExpiry() {
         expiryTimer?.cancel()
-        guard let next = desk.room.nextExpiry else { return }
+        guard let next = desk.room.nextExpiry(except: ending) else { return }
         let wait = max(.milliseconds(1), next.since(clock.now))
         expiryTimer = loop.schedule(after: wait) { [self] in
             let now = clock.now
-            for id in desk.room.expired(at: now) {
+            for id in desk.room.expired(at: now) where ending.insert(id).inserted {
                 record(.ended(id, .expired, at: now)) { [self] durable in
+                    ending.remove(id)
                     // Also when the log fails: an approval past its time is over, whoever can or cannot write
                     // so.
                     if !durable { takeIn(.ended(id, .expired, at: now)) }
@@ -169,19 +195,32 @@ final class Gateway: @unchecked Sendable {
     // MARK: Sending
 
     /// The call of `sending` has its outcome: records it, keeps it for late attempts, frees what was
-    /// certainly not used.
+    /// certainly not used. `entry` is nil when its request never got into the log.
     func finish(_ sending: Sending, _ outcome: Outcome, entry: EntryID?, reply: StoredReply? = nil) {
-        if let entry { note(.outcome(outcome, of: entry, request: sending.request, at: clock.now)) }
         let isFree = outcome.kind == .notSent || outcome.kind == .throttled
-        if isFree { release(sending) }
-        guard let key = sending.key, desk.sends[key] != nil else { return }
-        if isFree {
-            desk.sends.finish(key, nil)
-        } else if let reply, outcome.kind == .answered {
-            desk.sends.finish(key, .stored(reply))
-        } else {
-            desk.sends.finish(key, .unknown)
+        let record = entry.map { Entry.outcome(outcome, of: $0, request: sending.request, at: clock.now) }
+        guard isFree else {
+            if let record { note(record) }
+            let isKnown = outcome.kind == .answered
+            return settle(sending.key, reply.flatMap { isKnown ? .stored($0) : nil } ?? .unknown)
         }
+        guard let record, !sending.uses.isEmpty else {
+            if let record { note(record) }
+            release(sending)
+            return settle(sending.key, nil)
+        }
+        // A use is free only once the log says so for good: were it taken again before, a log that lost this
+        // entry would hold the same use twice, and no start could make sense of it.
+        self.record(record) { [self] durable in
+            if durable { release(sending) }
+            settle(sending.key, nil)
+        }
+    }
+
+    /// What late attempts of `key` find from now on; nil when the next one may be sent.
+    private func settle(_ key: SendKey?, _ state: SentBook.State?) {
+        guard let key, desk.sends[key] != nil else { return }
+        desk.sends.finish(key, state)
         for passage in awaiting[key] ?? [] { passage.take(.reconsider) }
     }
 

@@ -3,14 +3,14 @@ import Vocabulary
 /// One line of the inbox.
 package func inboxLine(_ card: JSON) -> String {
     let pairs = (card["pairs"]?.array ?? []).map { pair in
-        "\(pair["action"]?.string ?? "?") on \(shortText(pair["resource"]?.string ?? "?"))"
+        "\(brief(pair["action"]?.string ?? "?")) on \(brief(shortText(pair["resource"]?.string ?? "?")))"
     }
     let agent = card["requester"]?["agent"]?.string ?? "?"
     let open = minutes(.seconds(card["open_s"]?.integer ?? 0))
     let reason =
         card["requester"]?["reason"]?["text"]?.string.map { "  \"\(shown(String($0.prefix(60))))\"" } ?? ""
     return
-        "\(card["approval"]?.string ?? "?")  \(agent)  \(list(pairs.map(shown), atMost: 2))  "
+        "\(card["approval"]?.string ?? "?")  \(agent)  \(list(pairs, atMost: 2))  "
         + "\(open) more\(reason)"
 }
 

@@ -42,7 +42,12 @@ final class Passage: @unchecked Sendable {
         case .none: break
         case .letRun: break
         case .readBody(let limit): readBody(limit: limit)
-        case .request(let question, let call, let caller): request(question, call, caller)
+        case .request(let question, let call, let caller, let superseded):
+            leaveQueues()
+            request(question, call, caller, superseding: superseded)
+        case .awaitRequest(let key):
+            leaveQueues()
+            gateway.requesting[key, default: []].append(self)
         case .hold(let id, let wait): hold(id, for: wait)
         case .awaitOutcome(let key): awaitOutcome(key)
         case .replay(let reply):
@@ -73,7 +78,9 @@ final class Passage: @unchecked Sendable {
         }
     }
 
-    private func request(_ question: Question, _ call: Call, _ caller: Caller) {
+    private func request(
+        _ question: Question, _ call: Call, _ caller: Caller, superseding superseded: ApprovalID?
+    ) {
         let now = gateway.clock.now
         let requester = Approval.Requester(
             caller: caller, uid: gateway.uid(of: exchange.peer), peer: peerText(exchange.peer))
@@ -81,11 +88,9 @@ final class Passage: @unchecked Sendable {
             id: ApprovalID(random: Clock.randomBits()), created: now, requester: requester,
             asked: Approval.Asked(call, parameters: redacted(call.meaning.parameters)), question: question,
             policy: gateway.desk.policy.digest)
-        gateway.record(.requested(approval)) { durable in
-            guard durable else { return self.take(.logFailed) }
-            self.gateway.announce(approval)
-            self.take(.requested)
-        }
+        let key = WaitingRoom.CallKey(call.meaning, caller: caller)
+        gateway.requesting[key, default: []].append(self)
+        gateway.request(approval, key: key, superseding: superseded)
     }
 
     private func hold(_ id: ApprovalID, for wait: Duration) {
@@ -194,7 +199,9 @@ final class Passage: @unchecked Sendable {
             // Half an answer has gone out already: only a cut connection tells the client that it is not
             // whole.
             if relay?.isStreaming ?? false { return exchange.abort() }
-            refuse(sending.mutates ? .outcomeUnknown : .fault(.upstream(outcome.error ?? "no answer")))
+            // A call under a grant may not be repeated either: its use is gone.
+            let isFinal = sending.mutates || !sending.uses.isEmpty
+            refuse(isFinal ? .outcomeUnknown(wasSent: true) : .fault(.noAnswer(outcome.error ?? "no answer")))
         }
     }
 

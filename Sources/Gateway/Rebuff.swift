@@ -15,8 +15,8 @@ enum Rebuff {
     /// What it waited for was answered with no, or nobody answered.
     case ended(ApprovalID)
     case notAsked(AskError)
-    /// An earlier attempt of this invocation was sent; what came of it is not known.
-    case outcomeUnknown
+    /// This attempt (`wasSent`) or an earlier one of its invocation was sent; what came of it is not known.
+    case outcomeUnknown(wasSent: Bool)
     case fault(Fault)
 
     /// What is the operator's to mend. Nothing more is signed meanwhile.
@@ -24,6 +24,8 @@ enum Rebuff {
         case logUnwritable
         case credentials(String)
         case upstream(String)
+        /// A call that changes nothing was sent, and no whole answer came.
+        case noAnswer(String)
         case upstreamRefusesCredentials(String)
         case grantGone
         case defect
@@ -33,7 +35,7 @@ enum Rebuff {
             switch self {
             case .logUnwritable: "record"
             case .credentials, .upstreamRefusesCredentials: "sign"
-            case .upstream: "forward"
+            case .upstream, .noAnswer: "forward"
             case .grantGone: "reserve"
             case .defect: "gate"
             }
@@ -70,13 +72,14 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
     case .waiting(let id): return waiting(id, desk: desk, now: now)
     case .alreadyDenied(let id), .ended(let id): return ended(id, desk: desk, now: now)
     case .notAsked(let error): return Answer(status: 403, code: "ApprovalRequired", message: text(error))
-    case .outcomeUnknown:
+    case .outcomeUnknown(let wasSent):
+        let what = wasSent ? "this call" : "an earlier attempt of this call"
         return Answer(
             status: 403, code: "OutcomeUnknown",
             message:
-                "Countersign sent an earlier attempt of this call to AWS and does not know what "
-                + "came of it; it may have "
-                + "run. This attempt was not sent. Reading the resource shows whether it ran.")
+                "Countersign sent \(what) to AWS and does not know what came of it; it may have run. "
+                + (wasSent ? "" : "This attempt was not sent. ")
+                + "Reading the resource shows whether it ran.")
     case .fault(let fault): return Answer(status: 503, code: "ServiceUnavailable", message: text(fault))
     }
 }
@@ -146,9 +149,9 @@ private func ended(_ id: ApprovalID, desk: Desk, now: Instant) -> Answer {
 private func text(_ error: AskError) -> String {
     switch error {
     case .tooManyPending(let limit):
-        "Countersign did not ask for this call: \(limit) calls of this agent wait for humans "
-            + "already, which is the limit. "
-            + "Nothing was sent to AWS. `countersign wait ID` shows when one is answered."
+        "Countersign did not ask for this call: \(limit) calls of this agent wait for humans or were "
+            + "withdrawn lately, which is the limit. Nothing was sent to AWS. `countersign wait ID` shows "
+            + "when one is answered."
     case .reasonMissing(let statements):
         "Countersign did not ask for this call: \(list(statements.map(\.description))) needs a "
             + "reason from the agent, and the "
@@ -176,7 +179,7 @@ func deciders(_ terms: ApprovalTerms) -> String {
 
 private func text(_ denial: Denial, _ caller: Caller, owner: String?) -> String {
     let items = denial.items.map { item in
-        let pair = "\(item.pair.action) on \(item.pair.resource)"
+        let pair = "\(item.pair.action) on \(brief(item.pair.resource.description))"
         switch item.reason {
         case .statement(let id): return "\(pair) (denied by \(id))"
         case .byDefault: return "\(pair) (no statement allows it)"
@@ -195,7 +198,7 @@ private func text(_ denial: Denial, _ caller: Caller, owner: String?) -> String 
 private func text(_ error: IdentificationError) -> String {
     switch error {
     case .realKey(let id):
-        "Countersign refused this call: it is signed with a real AWS key (\(id)), which this agent "
+        "Countersign refused this call: it is signed with a real AWS key (\(brief(id))), which this agent "
             + "should not hold; the use is "
             + "recorded. Calls through Countersign are unsigned (`--no-sign-request`) or signed "
             + "with the key id `unsigned`."
@@ -250,6 +253,8 @@ private func text(_ fault: Rebuff.Fault) -> String {
         "Countersign cannot write its log, so it signs nothing. Its operator must make room or mend the disk."
     case .credentials(let why): "Countersign has no usable AWS credentials: \(why). Nothing was sent."
     case .upstream(let why): "Countersign could not reach AWS: \(why). Nothing was sent."
+    case .noAnswer(let why):
+        "Countersign sent this call, which changes nothing, and got no whole answer: \(why)."
     case .upstreamRefusesCredentials(let code):
         "AWS refused the gateway's own credentials (\(code)). Countersign's operator must renew them."
     case .grantGone:
@@ -266,7 +271,14 @@ private func text(_ fault: Rebuff.Fault) -> String {
 func short(_ resource: Resource) -> String {
     let text = resource.description
     let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-    return shown(parts.count == 6 && parts[0] == "arn" ? String(parts[5]) : text)
+    return brief(parts.count == 6 && parts[0] == "arn" ? String(parts[5]) : text)
+}
+
+/// Text from outside, shown safely, at most 200 characters of it: a name may be as long as a body.
+func brief(_ text: String) -> String {
+    let bytes = text.utf8.count
+    guard bytes > 200 else { return shown(text) }
+    return shown(String(text.prefix(200))) + "… (\(bytes) bytes)"
 }
 
 /// `items` joined by commas, at most `atMost` of them and then how many more.
@@ -284,5 +296,5 @@ func minutes(_ wait: Duration) -> String {
     return seconds < 120 ? "\(seconds) s" : "\(seconds / 60) min"
 }
 
-/// Text from outside between backticks, shown safely, at most 200 characters.
-func quoted(_ text: String) -> String { "`" + shown(text.count > 200 ? text.prefix(199) + "…" : text) + "`" }
+/// Text from outside between backticks, as ``brief(_:)`` shows it.
+func quoted(_ text: String) -> String { "`" + brief(text) + "`" }

@@ -55,13 +55,19 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     let folder = configuration.state + "/log"
     let log = try RequestLog(folder: folder, setting: logSetting) { clock.now }
     let fold = try Fold(folder: folder)
+    let lag = clock.begin(notBefore: fold.latest)
+    if lag > .seconds(5) {
+        out(
+            "countersign: the clock stands \(lag.components.seconds) s before the log's last entry; "
+                + "lifetimes go on from that entry")
+    }
     var forwarding = ForwardingSetting()
     if let bundle = configuration.caBundle { forwarding.trustFile = bundle }
     let forwarder = try Forwarder(setting: forwarding)
     let recognition = RecognitionSetting(
         account: configuration.account, region: configuration.region, upstream: configuration.upstream)
     var desk = Desk(policy: policy, recognition: recognition)
-    (desk.room, desk.grants) = (fold.room, fold.grants)
+    (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
         credentials: credentials,
@@ -201,14 +207,29 @@ private func blockSignals(_ signals: [Int32]) -> sigset_t {
     return set
 }
 
-/// The folder of a socket: one of ours below the state folder is private, any other must be there or is made
-/// so that others may pass.
+/// The folder of a socket: made if it is not there, so that others may pass, unless it is below the private
+/// state folder. One in which others could put a socket of their own in ours's place is refused.
 private func makeSocketFolder(_ socket: String, state: String) throws(FileError) {
-    guard let slash = socket.lastIndex(of: "/") else { throw FileError(socket, "is not an absolute path") }
+    guard socket.hasPrefix("/"), let slash = socket.lastIndex(of: "/"), slash != socket.startIndex else {
+        throw FileError(socket, "is not an absolute path in a folder")
+    }
     let folder = String(socket[..<slash])
     var status = stat()
-    if stat(folder, &status) == 0 { return }
-    try makePrivateFolder(folder)
+    if stat(folder, &status) != 0 {
+        try makePrivateFolder(folder)
+        if !folder.hasPrefix(state + "/"), chmod(folder, 0o711) != 0 {
+            throw FileError(folder, "cannot be opened to other users", errno: errno)
+        }
+        guard stat(folder, &status) == 0 else { throw FileError(folder, "cannot be examined", errno: errno) }
+    }
+    let isSticky = status.st_mode & S_ISVTX != 0
+    guard status.st_mode & 0o022 == 0 || isSticky else {
+        throw FileError(
+            folder, "can be written by others, who could put a socket there; `chmod go-w` mends it")
+    }
+    guard status.st_uid == 0 || status.st_uid == geteuid() else {
+        throw FileError(folder, "belongs to uid \(status.st_uid); it must belong to root or to this user")
+    }
 }
 
 private func groupID(_ name: String) throws(ConfigurationError) -> UInt32 {

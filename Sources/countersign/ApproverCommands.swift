@@ -74,6 +74,17 @@ struct Deny: ParsableCommand {
     func run() throws { try answerCard(id, verdict: "deny", reason, nil, yes: true, json: json, sockets) }
 }
 
+private func toStandardOutput(_ text: String) {
+    print(text, terminator: "")
+    fflush(nil)
+}
+
+private func toStandardError(_ text: String) {
+    let bytes = Array(text.utf8)
+    // What the terminal does not take is not shown; the answer does not hang on it.
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+}
+
 /// Shows the card, asks, and sends the review that quotes it.
 private func answerCard(
     _ id: String, verdict: String, _ reason: String?, _ confirm: String?, yes: Bool, json: Bool,
@@ -82,9 +93,11 @@ private func answerCard(
     let client = try sockets.control()
     guard let card = try orCannotTell({ try client.find("/v1/approvals/\(id)") }) else {
         complain("there is no approval `\(shown(id))`")
-        throw Exit.cannotTell
+        throw Exit.no
     }
-    if !json { print(cardText(card)) }
+    // With --json standard output holds the answer alone; the card is for the eyes all the same.
+    let say = json ? toStandardError : toStandardOutput
+    say(cardText(card) + "\n")
     guard card["state"]?.string == "pending" else {
         complain("\(id) is \(card["state"]?.string ?? "over") already")
         throw Exit.no
@@ -95,14 +108,12 @@ private func answerCard(
     }
     var typed = confirm
     if verdict == "approve", typed == nil, let expected = card["confirm"]?.string {
-        print("\nType \(expected) to approve, anything else to leave it waiting: ", terminator: "")
-        fflush(nil)
+        say("\nType \(expected) to approve, anything else to leave it waiting: ")
         typed = readLine(strippingNewline: true) ?? ""
     } else if verdict == "approve", !yes {
-        print("\nApprove exactly this? [y/N] ", terminator: "")
-        fflush(nil)
+        say("\nApprove exactly this? [y/N] ")
         guard ["y", "yes"].contains((readLine() ?? "").lowercased()) else {
-            print("Left waiting.")
+            say("Left waiting.\n")
             throw Exit.no
         }
     }

@@ -47,6 +47,7 @@ struct Log: ParsableCommand {
             commandName: "show", abstract: "Tell the story of an approval, grant or request.")
         @OptionGroup var place: Place
         @Argument(help: "apr-…, grt-… or req-….") var id: String
+        @Flag(help: "Print JSON.") var json = false
 
         func run() throws {
             let folder = try place.folder()
@@ -54,7 +55,8 @@ struct Log: ParsableCommand {
                 complain("the log knows nothing of `\(shown(id))`")
                 throw Exit.no
             }
-            print(text)
+            guard json else { return print(text) }
+            print(JSON.object([.init("id", .string(id)), .init("text", .string(text))]).text)
         }
     }
 

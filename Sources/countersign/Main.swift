@@ -14,6 +14,18 @@ struct Countersign: ParsableCommand {
             Serve.self, Env.self, Wait.self, Inbox.self, Show.self, Approve.self, Deny.self, Grants.self,
             Log.self, Debug.self,
         ])
+
+    /// As ArgumentParser does it, but that bad usage is 2 like everything that cannot be told, and not 64.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            complain(fullMessage(for: error))
+            exit(withError: Exit.cannotTell)
+        }
+    }
 }
 
 /// Exit codes: 0 yes, 1 no (denied, not verified), 2 cannot tell (bad usage, bad input, unreachable), 3 not
@@ -30,10 +42,11 @@ func complain(_ text: String) {
     _ = write(STDERR_FILENO, line, line.count)
 }
 
-/// Runs `body`; an error is one line on standard error and exit code 2.
+/// Runs `body`; an error is one line on standard error and exit code 2, or 1 where the gate says no.
 func orCannotTell<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let code as ExitCode { throw code } catch {
         complain("\(error)")
+        if let error = error as? ControlError, error.saysNo { throw Exit.no }
         throw Exit.cannotTell
     }
 }

@@ -6,8 +6,10 @@ private let ours = Endpoint(address: [127, 0, 0, 1], port: 8990)
 private let theirs = Endpoint(address: [127, 0, 0, 1], port: 40_001)
 
 /// A row of `/proc/net/tcp`, as the kernel prints it.
-private func row(_ local: String, _ remote: String, state: String = "01", uid: String) -> String {
-    "   1: \(local) \(remote) \(state) 00000000:00000000 00:00000000 00000000  \(uid)        0 11 1 0 20 4\n"
+private func row(
+    _ local: String, _ remote: String, state: String = "01", uid: String, inode: String = "11"
+) -> String {
+    "   1: \(local) \(remote) \(state) 00000000:00000000 00:00000000 00000000  \(uid)  0 \(inode) 1 0\n"
 }
 
 private let title =
@@ -49,7 +51,9 @@ private func uid(_ tables: String...) -> UInt32? {
 
     @Test func `two rows, a dead socket or a broken row name nobody`() {
         #expect(uid(title + peers + peers) == nil)
-        #expect(uid(title + row("0100007F:9C41", "0100007F:231E", state: "06", uid: "0")) == nil)
+        #expect(uid(title + row("0100007F:9C41", "0100007F:231E", state: "06", uid: "0", inode: "0")) == nil)
+        // Sent and closed at once: FIN_WAIT2, and root's no more than anyone's.
+        #expect(uid(title + row("0100007F:9C41", "0100007F:231E", state: "05", uid: "0", inode: "0")) == nil)
         #expect(uid(title + row("0100007F:9C41", "0100007F:231E", uid: "-1")) == nil)
         #expect(uid(title + row("0100007F:9C41", "0100007F:231E", uid: "4294967296")) == nil)
         #expect(uid(title + "1: 0100007F:9C41 0100007F:231E 01\n") == nil)

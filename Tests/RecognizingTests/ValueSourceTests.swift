@@ -11,7 +11,10 @@ import Vocabulary
         let parameters = try JSON(parsing: Array(parameters.utf8))
         switch try ValueSource(source).value(in: parameters, element: nil, of: nil, at: place) {
         case .text(let text): return text
-        case .unreadable: return "(unreadable)"
+        case .unreadable(let whole):
+            #expect(parameters.members?.contains { $0.value.string == whole } == true)
+            return "(unreadable)"
+        case .ofAnother: return "(of another)"
         case nil: return nil
         }
     }
@@ -44,7 +47,8 @@ import Vocabulary
             ("A ~ arn(cluster/)", "arn:aws:ecs:eu-west-1:111122223333:cluster/web", "(unreadable)"),
             ("A ~ arn(cluster/)", "arn:aws-cn:ecs:us-east-1:111122223333:cluster/web", "(unreadable)"),
             ("A ~ before(:)", "arn:aws:x:us-east-1:111122223333:y", "arn:aws:x:us-east-1:111122223333:y"),
-            ("A ~ last(/)", "a/", "(unreadable)"),
+            ("A ~ last(/)", "a/", "(unreadable)"), ("A ~ begins(vol-)", "vol-1", "vol-1"),
+            ("A ~ begins(vol-)", "i-1", "(of another)"), ("A ~ begins(vol-) | 'x'", "i-1", "(of another)"),
         ])
     func transforms(_ source: String, _ text: String, _ expected: String?) throws {
         #expect(try Self.value(source, #"{"A": "\#(text)"}"#) == expected)

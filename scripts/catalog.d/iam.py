@@ -111,11 +111,20 @@ class Mapper:
 
     def needs(self, service, operation):
         by_hand = self.naming.get(service.name)
-        if by_hand and (stated := by_hand.actions(operation)) is not None:
-            found = [self.stated(service, operation, row) for row in stated]
+        if not by_hand:
+            return self.found(service, operation)
+        stated = by_hand.actions(operation)
+        if stated is None:
+            needs = self.found(service, operation)
+        else:
+            needs = [self.stated(service, operation, row) for row in stated]
             # Actions beside the first were stated because the rule for tags or roles does not find them right.
-            return found if len(found) > 1 else found + self.tag(service, operation, found) + self.pass_role(
-                service, operation, found)
+            if len(needs) == 1:
+                needs += self.tag(service, operation, needs) + self.pass_role(service, operation, needs)
+        return needs + [self.stated(service, operation, row) for row in by_hand.actions(operation, "also") or []]
+
+    def found(self, service, operation):
+        """What the exceptions, the operation's name, its tags and its roles say."""
         rows = self.exceptions["actions"]["rows"].get(service.name, {})
         if operation.name in rows:
             wanted = [tuple(text.split(":")) for text in rows[operation.name]]

@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|last|first|rest)\(([^()]*)\)$|lower$")
+TRANSFORM = re.compile(r"(arn|after|before|begins|last|first|rest)\(([^()]*)\)$|lower$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=)'([^']*)')?$")
 
 
@@ -79,13 +79,13 @@ class ServiceRow:
     operations: dict = field(default_factory=dict)
     used: set = field(default_factory=set)
 
-    def actions(self, operation):
-        """The rows of the operation's actions; None when the file leaves them to the automatic rule."""
+    def actions(self, operation, key="actions"):
+        """The rows of the operation's `actions` or `also`; None when the file does not state them."""
         row = self.operations.get(operation.name, {})
-        if "actions" not in row:
+        if key not in row:
             return None
         found = []
-        for one in row["actions"]:
+        for one in row[key]:
             if isinstance(one, str):
                 one = {"action": one}
             self.keys(one, ("action", "when", "types", "star"), operation.name)
@@ -188,7 +188,7 @@ def load(services):
         for operation, one in service_row.operations.items():
             if operation not in operations:
                 raise NamingError(f"naming/{file_name}: no operation {operation}")
-            service_row.keys(one, ("source", "fills", "types", "actions"), operation)
+            service_row.keys(one, ("source", "fills", "types", "actions", "also"), operation)
         found[name] = service_row
     return found
 

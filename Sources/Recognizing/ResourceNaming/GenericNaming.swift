@@ -57,31 +57,36 @@ enum GenericNaming {
         var (found, partly): ([Resource], [Resource]) = ([], [])
         // Members that hold a whole ARN come first: the ARN says which of the types that share the member is
         // meant.
-        var settled: Set<String> = []
-        for path in types.compactMap(\.arnPath) where !settled.contains(path) {
-            let sharing = types.filter { $0.arnPath == path }
+        var (settled, taken): (Set<String>, Set<String>) = ([], [])
+        for path in unique(types.compactMap(\.arnPath)) {
+            let sharing = types.filter { $0.arnPath?.utf8.elementsEqual(path.utf8) ?? false }
+            let mayBeName = sharing.contains(where: \.arnMayBeName)
             for text in try values(at: path, in: draft.facts.parameters) {
-                guard text.begins(with: "arn:") else {
-                    if sharing.contains(where: \.arnMayBeName) { continue }
-                    settled.insert(path)
-                    found.append(try byName(text, sharing, draft))
-                    continue
-                }
-                settled.insert(path)
-                let fits = ARN(parsing: text).map { arn in
+                let isOneOf = ARN(parsing: text).map { arn in
                     sharing.contains { ARNFormat($0.arnFormat).fits(arn) }
                 }
-                found.append(fits == true ? Resource(text) : .unknown)
+                if isOneOf == true {
+                    found.append(Resource(text))
+                    taken.insert(text)
+                } else if !mayBeName {
+                    found.append(try byName(text, sharing, draft))
+                }
+                if !mayBeName { settled.insert(path) }
             }
         }
+        var (named, unclaimed): (Set<String>, Set<String>) = ([], [])
         for type in types where type.arnPath.map({ !settled.contains($0) }) ?? true {
-            let filled = try filled(type, draft)
+            let filled = try filled(type, besides: taken, draft)
+            named.formUnion(filled.named)
+            unclaimed.formUnion(filled.ofOthers)
             if type.isRequired || filled.share == .all {
                 found += filled.resources
             } else if filled.share == .some {
                 partly += filled.resources
             }
         }
+        // What every type leaves to another is some resource of theirs.
+        if !unclaimed.subtracting(named).isEmpty { found.append(anything(of: types, draft.place)) }
         if !found.isEmpty { return found }
         return partly.isEmpty ? [anything(of: types, draft.place)] : partly
     }
@@ -99,11 +104,13 @@ enum GenericNaming {
     private static func byName(
         _ text: String, _ types: [CatalogResource], _ draft: Draft
     ) throws(RecognitionError) -> Resource {
-        guard types.count == 1, types[0].arnFormat.ends(with: ":role/${RoleNameWithPath}") else {
-            return .unknown
-        }
+        guard !text.begins(with: "arn:"), types.count == 1, isRole(types[0]) else { return .unknown }
         let name = Parameters(.object([.init("Role", .string(text))]))
         return try IAMNaming.named("role", "Role", in: name, place: draft.place)
+    }
+
+    private static func isRole(_ type: CatalogResource) -> Bool {
+        type.arnFormat.ends(with: ":iam::${Account}:role/${RoleNameWithPath}")
     }
 
     /// How much of a resource the request says.
@@ -111,33 +118,45 @@ enum GenericNaming {
         case none, some, all
     }
 
-    /// The resources of one type as its variables say, and how much of them the request says.
+    /// What one type's variables say.
+    private struct Filled {
+        var resources: [Resource] = []
+        /// How much of them the request says.
+        var share = Share.all
+        /// The texts that name a resource of this type, and those that name one of another.
+        var (named, ofOthers): (Set<String>, Set<String>) = ([], [])
+    }
+
+    /// The resources of one type as its variables say; none for the ARNs of `taken`.
     ///
     /// Variables that lie in one list belong together element by element. Which element of one list goes with
     /// which of another is not known: each list names its own, with the other's unknown.
     private static func filled(
-        _ type: CatalogResource, _ draft: Draft
-    ) throws(RecognitionError) -> (resources: [Resource], share: Share) {
+        _ type: CatalogResource, besides taken: Set<String>, _ draft: Draft
+    ) throws(RecognitionError) -> Filled {
         let sources = type.variables.map { (name: $0.name, source: $0.source.map(ValueSource.init)) }
-        var rounds: [(list: String, element: JSON)] = []
+        var rounds: [(list: String, element: JSON)?] = []
         for list in unique(sources.flatMap { $0.source?.lists ?? [] }) {
             rounds += found(at: list, in: draft.facts.parameters).map { (list, $0) }
         }
-        var (resources, shares): ([Resource], [Share]) = ([], [])
-        for round in rounds.isEmpty ? [nil] : rounds.map({ $0 }) {
-            let (resource, share) = try filled(type, sources, round?.element, of: round?.list, draft)
-            resources.append(resource)
-            shares.append(share)
+        var (filled, shares): (Filled, [Share]) = (Filled(), [])
+        for round in rounds.isEmpty ? [nil] : rounds {
+            let share = try fill(&filled, type, sources, round?.element, of: round?.list, taken, draft)
+            if let share { shares.append(share) }
         }
-        if shares.allSatisfy({ $0 == .all }) { return (resources, .all) }
-        return (resources, shares.allSatisfy { $0 == .none } ? .none : .some)
+        if shares.isEmpty { filled.share = .none }
+        if !shares.allSatisfy({ $0 == .all }) {
+            filled.share = shares.allSatisfy { $0 == .none } ? .none : .some
+        }
+        return filled
     }
 
-    /// One resource of `type`, whose variables in the list at `list` are those of `element`.
-    private static func filled(
-        _ type: CatalogResource, _ sources: [(name: String, source: ValueSource?)], _ element: JSON?,
-        of list: String?, _ draft: Draft
-    ) throws(RecognitionError) -> (Resource, Share) {
+    /// Adds one resource of `type`, whose variables in the list at `list` are those of `element`, unless it is
+    /// an ARN of `taken` or of another type. How much the request says of it; nil when it is none.
+    private static func fill(
+        _ filled: inout Filled, _ type: CatalogResource, _ sources: [(name: String, source: ValueSource?)],
+        _ element: JSON?, of list: String?, _ taken: Set<String>, _ draft: Draft
+    ) throws(RecognitionError) -> Share? {
         let format = ARNFormat(type.arnFormat)
         var values: [String: String] = [:]
         var (known, wanted) = (0, 0)
@@ -147,21 +166,30 @@ enum GenericNaming {
             switch try source?.value(
                 in: draft.facts.parameters, element: element, of: list, at: draft.place)
             {
+            case .text(let text) where text.begins(with: "arn:"), .unreadable(let text):
+                filled.named.insert(text)
+                if taken.contains(text) { return .all }
+                // A name that is an ARN after all names the whole resource, if it is one of this type. Of what
+                // lies elsewhere nothing is known.
+                let fits = ARN(parsing: text).map(format.fits)
+                filled.resources.append(fits == true ? Resource(text) : anything(of: [type], draft.place))
+                return .all
             case .text(let text):
-                if text.begins(with: "arn:") {
-                    // A name that is an ARN after all names the whole resource, if it is one of this type.
-                    let fits = ARN(parsing: text).map(format.fits)
-                    return (fits == true ? Resource(text) : .unknown, .all)
+                filled.named.insert(text)
+                if isRole(type) {
+                    filled.resources.append(try byName(text, [type], draft))
+                    return .all
                 }
                 values[name] = text
                 known += isPlace ? 0 : 1
-            // Another place than the call's, and not a readable one: the whole of it is not known.
-            case .unreadable where isPlace: return (.unknown, .all)
-            case .unreadable, nil: continue
+            case .ofAnother(let text):
+                filled.ofOthers.insert(text)
+                return nil
+            case nil: continue
             }
         }
-        let share: Share = known == wanted ? .all : known == 0 ? .none : .some
-        return (format.resource(draft.place, values), share)
+        filled.resources.append(format.resource(draft.place, values))
+        return known == wanted ? .all : known == 0 ? Share.none : .some
     }
 
     /// The values at `path`, whatever they are; nulls are absent.

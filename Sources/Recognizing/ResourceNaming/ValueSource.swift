@@ -10,6 +10,7 @@ import Vocabulary
 /// - `after(/hostedzone/)`: without that beginning, if it begins so; `before(:)`: up to the first colon;
 /// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what the first colon leaves,
 ///   nothing if there is none;
+/// - `begins(vol-)`: the whole, if it begins so: else it names a resource of another type;
 /// - `lower`: in lower case.
 ///
 /// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
@@ -17,8 +18,10 @@ struct ValueSource {
     /// A value as the request says it.
     enum Value: Hashable {
         case text(String)
-        /// The request names something here that is no value of the variable.
-        case unreadable
+        /// The request names something here that is no value of the variable: this text.
+        case unreadable(String)
+        /// This text names a resource of another type.
+        case ofAnother(String)
     }
 
     private enum Choice {
@@ -51,9 +54,10 @@ struct ValueSource {
     func value(
         in parameters: JSON, element: JSON?, of list: String?, at place: Place
     ) throws(RecognitionError) -> Value? {
+        var other: Value?
         for choice in choices {
             switch choice {
-            case .literal(let text): return .text(text)
+            case .literal(let text): return other ?? .text(text)
             case .member(let path, let transforms):
                 let found: [String]
                 switch (listPath(path), element) {
@@ -65,15 +69,19 @@ struct ValueSource {
                 case (.some, _): continue
                 }
                 guard let text = found.first else { continue }
-                if let value = Self.changed(text, by: transforms, at: place) { return value }
+                switch Self.changed(text, by: transforms, at: place) {
+                case .ofAnother(let text)?: other = .ofAnother(text)
+                case let value?: return value
+                case nil: continue
+                }
             }
         }
-        return nil
+        return other
     }
 
-    /// `text` after all `transforms`; nil when nothing is left of it.
-    private static func changed(_ text: String, by transforms: [Substring], at place: Place) -> Value? {
-        var text = text
+    /// `whole` after all `transforms`; nil when nothing is left of it.
+    private static func changed(_ whole: String, by transforms: [Substring], at place: Place) -> Value? {
+        var text = whole
         for transform in transforms {
             let name = transform.utf8.prefix { $0 != 0x28 }
             let argument = String(
@@ -85,7 +93,7 @@ struct ValueSource {
                 guard let arn = ARN(parsing: text), let rest = arn.resource.after(argument), !rest.isEmpty,
                     arn.partition == place.partition, arn.region.isEmpty || arn.region == place.region,
                     arn.account.isEmpty || arn.account == place.account
-                else { return .unreadable }
+                else { return .unreadable(whole) }
                 text = rest
                 continue
             }
@@ -99,12 +107,13 @@ struct ValueSource {
                 let parts = text.parts(by: mark, maxSplits: 1)
                 guard parts.count == 2 else { return nil }
                 text = parts[1]
+            case "begins": if !text.begins(with: argument) { return .ofAnother(whole) }
             case "lower": text = text.asciiLowercased
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
-            default: return .unreadable
+            default: return .unreadable(whole)
             }
         }
-        return text.isEmpty ? .unreadable : .text(text)
+        return text.isEmpty ? .unreadable(whole) : .text(text)
     }
 }
 

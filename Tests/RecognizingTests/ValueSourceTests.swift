@@ -47,8 +47,9 @@ import Vocabulary
             ("A ~ arn(cluster/)", "arn:aws:ecs:eu-west-1:111122223333:cluster/web", "(unreadable)"),
             ("A ~ arn(cluster/)", "arn:aws-cn:ecs:us-east-1:111122223333:cluster/web", "(unreadable)"),
             ("A ~ before(:)", "arn:aws:x:us-east-1:111122223333:y", "arn:aws:x:us-east-1:111122223333:y"),
-            ("A ~ last(/)", "a/", "(unreadable)"), ("A ~ begins(vol-)", "vol-1", "vol-1"),
-            ("A ~ begins(vol-)", "i-1", "(of another)"), ("A ~ begins(vol-) | 'x'", "i-1", "(of another)"),
+            ("A ~ last(/)", "a/", "(unreadable)"), ("A ~ id(vol-)", "vol-1", "vol-1"),
+            ("A ~ id(vol-)", "i-1", "(of another)"), ("A ~ id(vol-) | 'x'", "i-1", "(of another)"),
+            ("A ~ id(tgw-)", "tgw-attach-1", "(of another)"), ("A ~ id(i-)", "i-", "(of another)"),
         ])
     func transforms(_ source: String, _ text: String, _ expected: String?) throws {
         #expect(try Self.value(source, #"{"A": "\#(text)"}"#) == expected)

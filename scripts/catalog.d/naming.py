@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|begins|last|first|rest)\(([^()]*)\)$|lower$")
+TRANSFORM = re.compile(r"(arn|after|before|id|last|first|rest)\(([^()]*)\)$|lower$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=)'([^']*)')?$")
 
 
@@ -58,6 +58,19 @@ def conditions(text):
         if not match or not PATH.match(match[2]) or match[1] and match[3]:
             raise NamingError(f"`{text}` is no condition")
         found.append(match[2])
+    return found
+
+
+def unions(resource):
+    """A resource for each part of its fills' unions (` + `); only the first must be there."""
+    count = max((source.count(" + ") + 1 for _, source in resource.fills), default=1)
+    found = []
+    for number in range(count):
+        fills = []
+        for name, source in resource.fills:
+            parts = source.split(" + ")
+            fills.append((name, parts[number] if len(parts) > 1 and number < len(parts) else parts[0]))
+        found.append(replace(resource, fills=tuple(fills), required=resource.required and number == 0))
     return found
 
 
@@ -111,7 +124,7 @@ class ServiceRow:
                 continue
             for where, changes in rows:
                 one = self.changed(service, operation, one, changes, where)
-            kept.append(one)
+            kept += unions(one)
         return kept
 
     def changed(self, service, operation, resource, changes, where):
@@ -151,6 +164,9 @@ class ServiceRow:
         """`text` with the alternatives that the operation has; None when it has none of the paths."""
         if text == "":
             return ""
+        if " + " in text:
+            parts = [self.source(service, operation, part, is_general, where) for part in text.split(" + ")]
+            return " + ".join(part for part in parts if part) or None
         kept, paths = [], 0
         for (path, transforms), choice in zip(choices(text), text.split(" | ")):
             if transforms is None or reaches(service, operation, path):

@@ -10,7 +10,8 @@ import Vocabulary
 /// - `after(/hostedzone/)`: without that beginning, if it begins so; `before(:)`: up to the first colon;
 /// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what the first colon leaves,
 ///   nothing if there is none;
-/// - `begins(vol-)`: the whole, if it begins so: else it names a resource of another type;
+/// - `id(vol-)`: the whole, if it begins so and goes on in letters and digits: else it names a resource of
+///   another type;
 /// - `lower`: in lower case.
 ///
 /// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
@@ -107,7 +108,10 @@ struct ValueSource {
                 let parts = text.parts(by: mark, maxSplits: 1)
                 guard parts.count == 2 else { return nil }
                 text = parts[1]
-            case "begins": if !text.begins(with: argument) { return .ofAnother(whole) }
+            case "id":
+                guard let rest = text.after(argument), rest.isName(others: "") else {
+                    return .ofAnother(whole)
+                }
             case "lower": text = text.asciiLowercased
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
             default: return .unreadable(whole)

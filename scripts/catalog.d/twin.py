@@ -137,9 +137,12 @@ def parse(text):
             head.setdefault(words[0], []).append(line.partition(" ")[2])
         elif depth == 4:
             parts = [part.strip() for part in line.strip().partition(" ")[2].split(";") if part]
-            need["types"][words[0].rstrip("*")] = {
-                "required": words[0].endswith("*"), "if": "".join(part[3:] for part in parts if part.startswith("if ")),
-                "from": dict(part.partition("=")[::2] for part in parts if not part.startswith("if "))}
+            said = {"required": words[0].endswith("*"), "if": "".join(part[3:] for part in parts if part.startswith("if ")),
+                    "from": dict(part.partition("=")[::2] for part in parts if not part.startswith("if "))}
+            first = need["types"].setdefault(words[0].rstrip("*"), said)
+            if first is not said:
+                # Several members name one of this type each.
+                first["from"] = {name: f"{source} + {said['from'].get(name, '?')}" for name, source in first["from"].items()}
         elif words[0] == "idempotent":
             current["idempotent"] = words[2:]
         elif words[0] == "host":

@@ -151,8 +151,8 @@ enum GenericNaming {
         return filled
     }
 
-    /// Adds one resource of `type`, whose variables in the list at `list` are those of `element`, unless it is
-    /// an ARN of `taken` or of another type. How much the request says of it; nil when it is none.
+    /// Adds one resource of `type`, whose variables in the list at `list` are those of `element`, unless it
+    /// is an ARN of `taken` or of another type. How much the request says of it; nil when it is none.
     private static func fill(
         _ filled: inout Filled, _ type: CatalogResource, _ sources: [(name: String, source: ValueSource?)],
         _ element: JSON?, of list: String?, _ taken: Set<String>, _ draft: Draft
@@ -169,8 +169,8 @@ enum GenericNaming {
             case .text(let text) where text.begins(with: "arn:"), .unreadable(let text):
                 filled.named.insert(text)
                 if taken.contains(text) { return .all }
-                // A name that is an ARN after all names the whole resource, if it is one of this type. Of what
-                // lies elsewhere nothing is known.
+                // A name that is an ARN after all names the whole resource, if it is one of this type. Of
+                // what lies elsewhere nothing is known.
                 let fits = ARN(parsing: text).map(format.fits)
                 filled.resources.append(fits == true ? Resource(text) : anything(of: [type], draft.place))
                 return .all

@@ -3,7 +3,9 @@ import PackageDescription
 
 // The floor plan: the rooms in walking order, each with what it may import (see docs/decisions/0002-rooms.md).
 // COUNTERSIGN_CORE=1 leaves out the rooms that need SwiftNIO or libcurl: sanitizers and fuzzers build the rest in seconds.
+// COUNTERSIGN_FUZZ=1 makes the fuzzer of the fuzz targets instead of the test that replays its findings (scripts/fuzz).
 let coreOnly = Context.environment["COUNTERSIGN_CORE"] != nil
+let isFuzzing = Context.environment["COUNTERSIGN_FUZZ"] != nil
 
 let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
@@ -74,6 +76,15 @@ if !coreOnly {
         tests("GatewayTests", ["Gateway", "Recognizing", "Deciding", "Vocabulary"]),
     ]
 }
+
+let parsers: [Target.Dependency] =
+    ["Identifying", "Recognizing", "Deciding", "Recording", "SigV4", "Vocabulary"]
+    + (coreOnly ? [] : ["Accepting", "Forwarding", .product(name: "NIOCore", package: "swift-nio")])
+targets.append(
+    isFuzzing
+        ? .executableTarget(
+            name: "Fuzzing", dependencies: parsers, path: "Tests/FuzzTests", exclude: ["FindingTests.swift"])
+        : .testTarget(name: "FuzzTests", dependencies: parsers, exclude: ["Fuzzing.swift"]))
 
 let package = Package(
     name: "countersign",

@@ -131,7 +131,7 @@ private let signsPathAsSent: Set<String> = ["s3", "s3express", "s3-object-lambda
 /// Fields that go along with every operation, besides those that its model binds.
 private let commonFields: Set<String> = [
     "accept", "amz-sdk-invocation-id", "amz-sdk-request", "content-encoding", "content-language",
-    "content-md5", "content-type",
+    "content-md5", "content-type", "if-range",
     "smithy-protocol", "user-agent", "x-amz-glacier-version", "x-amz-api-version", "x-amz-target",
     "x-amz-user-agent",
     "x-amzn-query-mode",

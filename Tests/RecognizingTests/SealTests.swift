@@ -40,7 +40,7 @@ import Vocabulary
 
     @Test func `what a read asks for goes along as it is`() throws {
         let said = [
-            ("range", "bytes=0-9"), ("if-match", "\"e\""),
+            ("range", "bytes=0-9"), ("if-range", "\"e\""), ("if-match", "\"e\""),
             ("if-modified-since", "Thu, 01 Jan 2026 00:00:00 GMT"),
             ("x-amz-checksum-mode", "ENABLED"), ("x-amz-expected-bucket-owner", "111122223333"),
         ]

@@ -99,11 +99,12 @@ struct FormReader {
             guard node.value == nil, let valueShape = shape.value else { throw malformed(path, "is a map") }
             let holder = isFlattened ? node : try only(node, ["entry"], path: path)
             var members: [JSON.Member] = []
+            var seen: Set<[UInt8]> = []
             for child in try indexed(holder, path: path) {
                 guard let key = child.existing(shape.keyName ?? "key")?.value,
                     let entry = child.existing(shape.valueName ?? "value"), child.children.count == 2
                 else { throw malformed(path, "has an entry without key and value") }
-                guard !members.contains(where: { $0.name.isSame(as: key) }) else {
+                guard seen.insert(Array(key.utf8)).inserted else {
                     throw malformed(path, "has a key twice")
                 }
                 members.append(.init(key, try value(entry, valueShape, false, path: "\(path).\(key)")))

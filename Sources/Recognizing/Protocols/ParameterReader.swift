@@ -157,6 +157,10 @@ private struct RestReader {
         guard found.count == 1 else {
             throw .malformed(part: "the query", why: "`\(shown(member.wireName))` is there twice")
         }
+        // `DELETE /bucket/key?uploadId=`: an aborted upload, or a deleted object? It depends on who reads it.
+        guard !member.isRequired || first.value?.isEmpty == false else {
+            throw .malformed(part: "the query", why: "`\(shown(member.wireName))` is empty")
+        }
         return try scalar(first.value ?? "", as: member.shape, part: "the query", name: member.wireName)
     }
 

@@ -157,8 +157,13 @@ enum SSMNaming {
         guard name.isName(others: others, lengthMax: 2048) else {
             throw .malformed(part: part, why: "is no parameter name")
         }
-        if path.begins(with: "aws/service/"), !text.begins(with: "arn:") { place = place.ofAWS }
+        if isPublic(path), !text.begins(with: "arn:") { place = place.ofAWS }
         return place.resource("ssm", .known("parameter/\(path)"))
+    }
+
+    /// Whether everything at `path`, without its first slash, is a parameter of AWS's own.
+    private static func isPublic(_ path: String) -> Bool {
+        path.begins(with: "aws/service/") || path == "aws/service"
     }
 
     private static let secretReference = "aws/reference/secretsmanager/"
@@ -186,8 +191,9 @@ enum SSMNaming {
         }
         let inner = path.after("/") ?? path
         let tree = inner.isEmpty || inner.ends(with: "/") ? inner : inner + "/"
-        draft.want(action, on: draft.place.resource("ssm", .known("parameter/\(inner)")))
-        draft.want(action, on: draft.place.resource("ssm", .known("parameter/\(tree)"), .unknown))
+        let place = isPublic(inner) ? draft.place.ofAWS : draft.place
+        draft.want(action, on: place.resource("ssm", .known("parameter/\(inner)")))
+        draft.want(action, on: place.resource("ssm", .known("parameter/\(tree)"), .unknown))
         draft.fill("ssm:Recursive", [draft.parameters.flag("Recursive") ? "true" : "false"])
     }
 

@@ -154,11 +154,9 @@ class Mapper:
             raise ValueError(f"{service.name}.{operation.name}: no IAM action {prefix}:{name}")
         need = Need(prefix=prefix, name=row["name"], level=row["level"], known=True)
         need.star = not row["resourceTypes"]
-        finder = Finder(service, operation, self.exceptions["fills"]["rows"].get(service.name, {}))
+        finder = self.finder(service, operation)
         for kind in row["resourceTypes"]:
-            form = self.types[prefix].get(kind["name"].lower()) or self.types[prefix].get(kind["name"])
-            if form is None:
-                raise ValueError(f"{prefix}:{name}: no resource type {kind['name']}")
+            form = self.form(prefix, kind["name"])
             if service.name in self.exceptions["methodActions"]["services"] and name.isupper():
                 # API Gateway's ARN is the path itself; guessing among 62 formats picks the wrong one.
                 continue
@@ -199,8 +197,48 @@ class Mapper:
         if not member or not name or name == primary.name.lower():
             return []
         row = actions[name]
-        return [Need(primary.prefix, row["name"], row["level"], True, condition=member, resources=primary.resources,
-                     star=primary.star)]
+        resources = [] if primary.star and not row["resourceTypes"] else self.tagged(service, operation, primary, row)
+        return [Need(primary.prefix, row["name"], row["level"], True, condition=member, resources=resources,
+                     star=not resources)]
+
+    def tagged(self, service, operation, primary, row):
+        """What the tags are for: the thing that the operation is named for, by its type; else some thing of the service."""
+        verb, noun = re.match(r"([A-Z]+[a-z]*)(.*)", operation.name).groups()
+        if verb in CHANGES:
+            return primary.resources
+        noun = flat(re.sub(r"(From|Using|With|For|To|In|By|V\d).*", "", noun) or noun)
+        types = {one.type: one for one in primary.resources}
+        for kind in row["resourceTypes"]:
+            types.setdefault(kind["name"], None)
+
+        def likeness(name):
+            kind = flat(name)
+            return 3 if kind == noun else 2 if kind.endswith(noun) else 1 if noun.endswith(kind) or kind.startswith(noun) else 0
+
+        best = max(map(likeness, types), default=0)
+        alike = [name for name in types if likeness(name) == best] if best else []
+        if len(alike) != 1:
+            # One type alone is what is made, unless the call is named for another thing that lies in it.
+            alike = list(types) if len(types) == 1 and len(row["resourceTypes"]) <= 1 else []
+        if not alike:
+            return [Resource("any", f"arn:${{Partition}}:{primary.prefix}:${{Any}}", True, "", False, (("Any", ""),))]
+        if types[alike[0]] is not None:
+            return [types[alike[0]]]
+        form = self.form(primary.prefix, alike[0])
+        made = [self.finder(service, operation).resource(form["key"], form["arn"], True)]
+        if service.name in self.naming:
+            made = self.naming[service.name].resources(service, operation, made, None)
+        return made
+
+    def finder(self, service, operation):
+        return Finder(service, operation, self.exceptions["fills"]["rows"].get(service.name, {}))
+
+    def form(self, prefix, name):
+        """The resource type of that name."""
+        form = self.types[prefix].get(name.lower()) or self.types[prefix].get(name)
+        if form is None:
+            raise ValueError(f"{prefix}: no resource type {name}")
+        return form
 
     def pass_role(self, service, operation, needs):
         """iam:PassRole on every role ARN that a Write call hands to the service."""
@@ -216,6 +254,7 @@ class Mapper:
         return found
 
 
+CHANGES = ("Update", "Modify", "Set", "Change", "Tag", "Put", "Edit")
 TAG_MEMBERS = ("tags", "taglist", "tagspecifications", "tagspecification", "tagmap", "resourcetags")
 TAG_ACTIONS = ("tagresource", "createtags", "addtagstoresource", "addtags", "tagresources", "tagqueue", "addtagstocertificate")
 ROLE = re.compile(r"(role|rolearn|roles|rolearns)$")
@@ -330,9 +369,16 @@ class Finder:
                 self.walk(shapes, target, spot + ".", seen + [name])
 
     def resource(self, kind, form, required):
+        """The type as the operation names it; of two formats the one whose variables the input has."""
+        found = [self.one(kind, one, required) for one in form.split(", ")]
+        return max(found, key=lambda one: sum(bool(source) for _, source in one.fills) / (len(one.fills) or 1))
+
+    def one(self, kind, form, required):
+        # A star in a format stands for what the reference leaves open, and is no text of any ARN.
+        form = form.replace("*", "${Any}")
         form = VARIABLE.sub(lambda match: "${Account}" if flat(match[1]) in ACCOUNTS else match[0], form)
         variables = [name for name in VARIABLE.findall(form) if name not in PARTS]
-        fills = tuple((name, self.fill(kind, name, len(variables))) for name in variables)
+        fills = tuple((name, "" if name == "Any" else self.fill(kind, name, len(variables))) for name in variables)
         path, may_be_name = self.whole_arn(kind, form, all(path for _, path in fills))
         return Resource(kind, form, required, path, may_be_name, fills)
 
@@ -350,7 +396,9 @@ class Finder:
         rules.append(lambda label: label in bare)
         for nested in (False, True):
             for rule in rules[: 2 if nested else len(rules)]:
-                spots = [spot for label, spot, inner in self.members if inner == nested and rule(label)]
+                # An id is not the name: of what is made AWS assigns it, and elsewhere the call does not say it.
+                spots = [spot for label, spot, inner in self.members if inner == nested and rule(label)
+                         and not (name.endswith("id") and label.endswith("name"))]
                 if len(spots) == 1:
                     return spots[0]
         return ""
@@ -362,7 +410,7 @@ class Finder:
             return ()
         kind = next((suffix for suffix in SUFFIXES if variable.endswith(suffix)), "")
         if variable == "resourceid" and verb != "Create":
-            return ("id", "identifier", "name")
+            return ("id", "identifier")
         return BARE_NAMES.get(kind, ()) if kind == "name" or verb != "Create" else ()
 
     def whole_arn(self, kind, form, is_filled):

@@ -280,12 +280,18 @@ enum GenericNaming {
     /// EC2's tags say of what type the tagged resources will be; their ids do not exist yet.
     private static func tagged(_ draft: Draft, _ action: CatalogAction) throws(RecognitionError) -> [Resource]
     {
+        let types = draft.facts.model.actions.first?.resources ?? []
         var found: [Resource] = []
         for member in ["TagSpecifications", "TagSpecification"] where draft.parameters.has(member) {
             for specification in try draft.parameters.structures(member) {
-                let type = try specification.textIfAny("ResourceType")
-                let tail: [Resource.Part] = type.map { [.known("\($0)/"), .unknown] } ?? [.unknown]
-                found.append(draft.place.resource(action.prefix, tail: tail))
+                guard let type = try specification.textIfAny("ResourceType") else {
+                    found.append(draft.place.resource(action.prefix, .unknown))
+                    continue
+                }
+                // An image's ARN has no account, an address pool's no region.
+                let known = types.first { $0.type.utf8.elementsEqual(type.utf8) }
+                let format = known.map { ARNFormat($0.arnFormat).resource(draft.place, [:]) }
+                found.append(format ?? draft.place.resource(action.prefix, .known("\(type)/"), .unknown))
             }
         }
         return found.isEmpty ? [.unknown] : found

@@ -18,7 +18,7 @@ class Ratings:
     """The two files, applied to the services by `apply`."""
 
     def __init__(self):
-        self.rating_text, self.rows = read("sensitivity.json")
+        self.rating_text, self.ratings = read("sensitivity.json")
         self.vending_text, self.vending = read("vending.json")
 
     @property
@@ -26,31 +26,81 @@ class Ratings:
         return self.rating_text + self.vending_text
 
     def apply(self, services):
-        """Sets sensitivity and the credential flags; a service without a row stays unrated."""
+        """Sets sensitivity and the credential flags. The services without a row, which stay unrated."""
+        rows = self.ratings["services"]
         known = {service.name for service in services}
-        for name in [*self.rows["services"], *self.vending["rows"]]:
-            if name not in known:
-                raise ValueError(f"sensitivity.json, vending.json: no service {name}")
+        for section in (rows, *(self.vending[name] for name in ("passedOver", "rows", "presigned", "unsigned"))):
+            for name in section:
+                if name not in known:
+                    raise ValueError(f"sensitivity.json, vending.json: no service {name}")
         for service in services:
-            if service.name in self.rows["services"]:
-                rate(service, self.rows["services"][service.name])
-            self.mark_vending(service)
-        unrated = [service.name for service in services if service.name not in self.rows["services"]]
-        return unrated
+            if service.name in rows:
+                rate(service, rows[service.name])
+        Vending(self.vending).mark(services)
+        return [service.name for service in services if service.name not in rows]
 
-    def mark_vending(self, service):
-        listed = self.vending["rows"].get(service.name, [])
-        names = {operation.name for operation in service.operations}
-        for name in listed:
-            if name not in names or listed.count(name) > 1:
-                raise ValueError(f"vending.json: {service.name}.{name} is unknown or twice there")
+
+class Vending:
+    """Which replies hand out a credential, and which requests carry or need no signature."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.endings = tuple(rows["endings"])
+        self.harmless = {name for names in rows["harmless"].values() for name in names}
+        self.used = set()  # endings, harmless names and passed over members that met a reply
+
+    def mark(self, services):
+        for service in services:
+            listed = self.rows["rows"].get(service.name, {})
+            names = [operation.name for operation in service.operations]
+            for name in listed:
+                if name not in names:
+                    raise ValueError(f"vending.json, rows: no operation {service.name}.{name}")
+            for operation in service.operations:
+                self.mark_operation(service, operation, listed.get(operation.name))
+            self.check_requests(service)
+        self.check_unused()
+
+    def mark_operation(self, service, operation, source):
+        members = dict(leaves(service, operation.output_name))
+        if any(letters(path) in SECRET_NAMES for path in members):
+            operation.flags |= {"replyCarriesKeys", "vendsCredentials"}
+        passed_over = self.rows["passedOver"].get(service.name, {})
+        for path, kind in members.items():
+            name, member = letters(path), path.rpartition(".")[2]
+            ending = next((ending for ending in self.endings if name.endswith(ending)), None)
+            if kind not in ("string", "blob") or not ending:
+                continue
+            self.used |= {ending, name}
+            if name not in self.harmless and member in passed_over:
+                self.used.add((service.name, member))
+            elif name not in self.harmless and not source and "replyCarriesKeys" not in operation.flags:
+                raise ValueError(f"vending.json: the reply to {service.name}.{operation.name} has `{path}`: "
+                                 "give it a row, or say why it is passed over")
+        if source:
+            if not source.startswith("- ") and source not in members:
+                raise ValueError(f"vending.json: the reply to {service.name}.{operation.name} has no `{source}`")
+            operation.flags.add("vendsCredentials")
+        if "vendsCredentials" in operation.flags and operation.sensitivity not in ("credential", "unrated"):
+            raise ValueError(f"{service.name}.{operation.name} vends credentials and is rated {operation.sensitivity}")
+
+    def check_requests(self, service):
+        """Refuses a list of presigned or unsigned requests that is not what the model says."""
+        presigned = [operation.name for operation in service.operations
+                     if any(letters(path) == "presignedurl" for path, _ in leaves(service, operation.input_name))]
+        unsigned = [operation.name for operation in service.operations if "noAuth" in operation.flags]
+        for section, found in (("presigned", presigned), ("unsigned", unsigned)):
+            if self.rows[section].get(service.name, []) != found:
+                raise ValueError(f"vending.json, {section}: {service.name} has {found}")
         for operation in service.operations:
-            if reply_carries_keys(service, operation):
-                operation.flags |= {"replyCarriesKeys", "vendsCredentials"}
-            if operation.name in listed:
-                operation.flags.add("vendsCredentials")
-            if "vendsCredentials" in operation.flags:
-                operation.sensitivity = "credential"
+            if operation.name in presigned and operation.sensitivity == "metadata":
+                raise ValueError(f"{service.name}.{operation.name} carries a presigned URL and is rated metadata")
+
+    def check_unused(self):
+        wanted = {*self.endings, *self.harmless}
+        wanted |= {(service, member) for service, row in self.rows["passedOver"].items() for member in row}
+        if wanted - self.used:
+            raise ValueError(f"vending.json: no reply has {sorted(map(str, wanted - self.used))}")
 
 
 def read(name):
@@ -98,18 +148,29 @@ def rate(service, row):
         operation.sensitivity = decided[operation.name]
 
 
-def reply_carries_keys(service, operation):
-    """Whether the output, all the way down, has a secret access key or a session token."""
-    waiting, seen = [operation.output_name] if operation.output_name else [], set()
+def letters(path):
+    """The last name of a path, as letters in lower case."""
+    return re.sub("[^a-z]", "", path.rpartition(".")[2].lower())
+
+
+def leaves(service, shape_name):
+    """(path, kind) of every member under a shape, each shape at the first place it is met; lists and maps add no step."""
+    waiting, seen = [(shape_name, "")] if shape_name else [], set()
     while waiting:
-        name = waiting.pop()
+        name, path = waiting.pop(0)
         if name in seen:
             continue
         seen.add(name)
         shape = service.shapes[name]
         for member_name, member in shape.get("members", {}).items():
-            if re.sub("[^a-z]", "", member_name.lower()) in SECRET_NAMES:
-                return True
-            waiting.append(member["shape"])
-        waiting += [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
-    return False
+            yield path + member_name, element_kind(service, member["shape"])
+            waiting.append((member["shape"], path + member_name + "."))
+        waiting += [(shape[part]["shape"], path) for part in ("member", "key", "value") if part in shape]
+
+
+def element_kind(service, name):
+    """The kind of the shape, or of what its lists and maps hold."""
+    shape = service.shapes[name]
+    while shape["type"] in ("list", "map"):
+        shape = service.shapes[(shape.get("member") or shape["value"])["shape"]]
+    return shape["type"]

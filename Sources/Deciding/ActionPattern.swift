@@ -78,7 +78,7 @@ struct ActionPattern: Hashable, Sendable {
     func matches(_ action: Action) -> Bool {
         guard let prefix else { return true }
         guard prefix.utf8.elementsEqual(action.prefix.utf8) else { return false }
-        if let literal { return literal.utf8.elementsEqual(action.name.asciiLowercased.utf8) }
+        if let literal { return literal.utf8.elementsEqual(action.name.utf8) { $0 == $1.lowercased } }
         return name.matches(action.name)
     }
 

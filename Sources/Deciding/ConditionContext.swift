@@ -45,6 +45,16 @@ struct ConditionContext {
     let caller: Caller
     let at: Instant
     let pair: Pair
+    /// The agent's name as patterns compare it: once for all statements.
+    let agent: [UInt32]
+
+    init(meaning: Meaning, caller: Caller, at: Instant, pair: Pair) {
+        self.meaning = meaning
+        self.caller = caller
+        self.at = at
+        self.pair = pair
+        agent = caller.agent.text.unicodeScalars.map(\.value)
+    }
 
     /// What is known of `key`.
     func value(of key: Condition.Key) -> ConditionKeys.Value {

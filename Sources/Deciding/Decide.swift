@@ -77,7 +77,10 @@ private func judge(_ context: ConditionContext, under policy: PolicySet) -> Verd
     // What has no name is nobody's to allow, also under `*`.
     guard !meaning.pairs.isEmpty, pair.action.isNamed else { return .deny(.byDefault) }
     let resource = ResourceText(pair.resource)
-    let matching = policy.candidates(for: pair.action).filter { $0.applies(to: resource, in: context) }
+    let matching = policy.candidates(for: pair).filter {
+        policy.statements[$0].applies(to: resource, in: context)
+    }
+    .map { policy.statements[$0] }
     func those(_ effect: Effect) -> [Statement] { matching.filter { $0.effect == effect } }
 
     if let denial = those(.deny).first { return .deny(.statement(denial.id)) }

@@ -95,7 +95,7 @@ package struct Statement: Hashable, Sendable {
     /// What the request leaves unknown is resolved against the caller: a statement that permits needs a yes,
     /// one that restricts anything but a no.
     func applies(to resource: ResourceText, in context: ConditionContext) -> Bool {
-        guard covers(context.caller.agent), matchesAction(context.pair.action) else { return false }
+        guard covers(agent: context.agent), matchesAction(context.pair.action) else { return false }
         let truth = covers(resource) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }
         switch effect.permits {
         case true: return truth == .yes
@@ -111,8 +111,8 @@ package struct Statement: Hashable, Sendable {
     /// Whether its `Resource` says `"*"`.
     var isForEveryResource: Bool { !scope.exceptsResources && scope.resources.contains { $0.isEverything } }
 
-    private func covers(_ agent: AgentName) -> Bool {
-        agents.allSatisfy { patterns in patterns.contains { $0.matches(agent.text) } }
+    private func covers(agent: [UInt32]) -> Bool {
+        agents.allSatisfy { patterns in patterns.contains { $0.matches(agent[...]) } }
     }
 
     private func matchesAction(_ action: Action) -> Bool {

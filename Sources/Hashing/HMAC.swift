@@ -35,6 +35,15 @@ package final class KeyedHMAC: Sendable {
 
     deinit { context.withLock { EVP_MAC_CTX_free($0.pointer) } }
 
+    /// The HMAC of `message`: as for any collection, and compiled for bytes.
+    package func authenticate(_ message: [UInt8]) -> [UInt8] {
+        message.withUnsafeBytes { buffer in
+            [UInt8](unsafeUninitializedCapacity: 32) { mac, count in
+                count = authenticate(buffer, into: UnsafeMutableRawBufferPointer(mac))
+            }
+        }
+    }
+
     /// The HMAC of `message`: 32 bytes.
     package func authenticate(_ message: some Collection<UInt8>) -> [UInt8] {
         withContiguousBytes(of: message) { buffer in

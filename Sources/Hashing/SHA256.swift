@@ -11,8 +11,15 @@ package func sha256(_ bytes: some Collection<UInt8>) -> Digest {
     return hasher.finish()
 }
 
+/// The SHA-256 of `bytes`: as for any collection, and compiled for bytes.
+package func sha256(_ bytes: [UInt8]) -> Digest {
+    var hasher = SHA256Hasher()
+    hasher.update(bytes)
+    return hasher.finish()
+}
+
 /// The SHA-256 of the UTF-8 of `text`.
-package func sha256(_ text: String) -> Digest { sha256(text.utf8) }
+package func sha256(_ text: String) -> Digest { sha256(Array(text.utf8)) }
 
 /// A SHA-256 over bytes that come in pieces.
 ///
@@ -35,6 +42,11 @@ package struct SHA256Hasher: ~Copyable, Sendable {
     /// Appends `bytes` to what is hashed.
     package mutating func update(_ bytes: some Collection<UInt8>) {
         withContiguousBytes(of: bytes) { update($0) }
+    }
+
+    /// Appends `bytes` to what is hashed: as for any collection, and compiled for bytes.
+    package mutating func update(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { update($0) }
     }
 
     /// Appends the bytes of `buffer` to what is hashed.

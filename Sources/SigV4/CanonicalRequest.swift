@@ -194,6 +194,17 @@ private func appendNames(of fields: [HeaderField], ordered: [Int], to out: inout
 
 /// The value without blanks at its ends, every run of blanks inside as one space.
 private func appendFolded(_ value: String, to out: inout [UInt8]) {
+    // Most values have single blanks at most, and none at their ends.
+    var (isFolded, wasBlank) = (true, true)
+    for byte in value.utf8 {
+        let isBlank = byte == 0x20
+        guard !(0x09...0x0D).contains(byte), !(isBlank && wasBlank) else {
+            isFolded = false
+            break
+        }
+        wasBlank = isBlank
+    }
+    if isFolded, !wasBlank { return out.append(contentsOf: value.utf8) }
     let start = out.count
     var blank = false
     for byte in value.utf8 {

@@ -50,6 +50,19 @@ extension Sequence where Element == UInt8 {
 private func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 
 extension Array where Element == UInt8 {
+    /// The bytes as lower-case hexadecimal digits, two a byte. The same as for any sequence; other rooms get
+    /// this one compiled for bytes, where the general one costs more than the hash that it writes.
+    package var lowercaseHex: [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count * 2) { text, filled in
+            // INVARIANT: two digits a byte, and room for as many.
+            for (index, byte) in enumerated() {
+                text[2 * index] = hexDigit(byte >> 4)
+                text[2 * index + 1] = hexDigit(byte & 15)
+            }
+            filled = count * 2
+        }
+    }
+
     /// The bytes that `text` writes in lower-case hexadecimal; nil for an odd count or any other character.
     package init?(lowercaseHex text: some Collection<UInt8>) {
         guard text.count.isMultiple(of: 2) else { return nil }

@@ -84,7 +84,7 @@ private struct JSONReader {
     private mutating func object(depth: Int) throws(JSONError) -> JSON {
         at += 1
         var members: [JSON.Member] = []
-        var names: Set<String> = []
+        var names = DistinctNames()
         skipBlanks()
         if try peek() == 0x7D {
             at += 1
@@ -95,9 +95,7 @@ private struct JSONReader {
             let start = at
             guard try peek() == 0x22 else { throw .unexpected(at: at) }
             let name = try string()
-            // INVARIANT: names compare by scalars, not by canonical equivalence: the set holds their UTF-8
-            // spelled out.
-            guard names.insert(name.scalarKey).inserted else { throw .duplicateName(name, at: start) }
+            guard names.insert(name, after: members) else { throw .duplicateName(name, at: start) }
             skipBlanks()
             guard try peek() == 0x3A else { throw .unexpected(at: at) }
             at += 1
@@ -224,6 +222,23 @@ private struct JSONReader {
             at += 1
         }
         return unit
+    }
+}
+
+/// The names of one object, to find one that is there twice. They compare by scalars, not by canonical
+/// equivalence: the set holds their UTF-8 spelled out.
+private struct DistinctNames {
+    /// Few names are looked through; a set of more than this many pays.
+    private static let fewMax = 12
+    private var many: Set<String> = []
+
+    /// Whether `name` is none of the names of `members`, which were all put in before.
+    mutating func insert(_ name: String, after members: [JSON.Member]) -> Bool {
+        if members.count < Self.fewMax {
+            return !members.contains { $0.name.utf8.elementsEqual(name.utf8) }
+        }
+        if many.isEmpty { for member in members { many.insert(member.name.scalarKey) } }
+        return many.insert(name.scalarKey).inserted
     }
 }
 

@@ -15,12 +15,11 @@ struct CurlHandle {
     /// ones are read piece by piece.
     private static let copiedBodyBytesMax = 262_144
 
-    /// Sets everything for `outbound`; `transfer` must live until ``clear()``. False when libcurl refuses an
-    /// option.
+    /// Sets everything for `outbound` on a handle that is new or cleared; `transfer` must live until
+    /// ``clear()``. False when libcurl refuses an option.
     mutating func prepare(
         _ outbound: Outbound, for transfer: Transfer, setting: ForwardingSetting
     ) -> Bool {
-        clear()
         let fixed = setFixed(setting) && setSafety(outbound, setting)
         return fixed && setRequest(outbound, transfer) && setCallbacks(transfer)
     }

@@ -105,16 +105,21 @@ private func sealed(
         percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
     }.joined(separator: "&")
     let method = request.head.method
-    var hasher = SHA256Hasher()
+    var head: [UInt8] = []
+    head.reserveCapacity(1_024)
     for text in [method, authority, reading.path, sentQuery] {
-        hasher.update(text.utf8)
-        hasher.update([0])
+        head.append(contentsOf: text.utf8)
+        head.append(0)
     }
     for field in fields {
-        hasher.update("\(field.name):\(field.value)".utf8)
-        hasher.update([0])
+        head.append(contentsOf: field.name.utf8)
+        head.append(0x3A)
+        head.append(contentsOf: field.value.utf8)
+        head.append(0)
     }
-    hasher.update([0])
+    head.append(0)
+    var hasher = SHA256Hasher()
+    hasher.update(head)
     hasher.update(request.body)
     return SealedRequest(
         method: method, usesTLS: usesTLS, authority: authority, awsHost: awsHost, path: reading.path,

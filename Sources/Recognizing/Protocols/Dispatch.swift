@@ -234,6 +234,10 @@ private func isBucketName(_ label: String) -> Bool {
 
 /// `text` up to the first `;`, lower case, without blanks at its ends.
 func mediaType(_ text: String) -> String {
+    // Most are bare and in lower case already.
+    if text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3B && !(0x41...0x5A).contains($0) }) {
+        return text
+    }
     let type = text.prefix { $0 != ";" }
     let bytes = Array(type.utf8).drop { $0 == 0x20 || $0 == 0x09 }
     return String(decoding: bytes.reversed().drop { $0 == 0x20 || $0 == 0x09 }.reversed(), as: UTF8.self)

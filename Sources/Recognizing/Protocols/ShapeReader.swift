@@ -16,31 +16,36 @@ struct ShapeReader {
     var isCBOR: Bool { !usesWireNames }
 
     func read(_ json: JSON, as shape: CatalogShape, at path: String) throws(RecognitionError) -> JSON {
+        try read(json, as: shape) { path }
+    }
+
+    /// `path` is written out only for a message: most documents need none.
+    private func read(
+        _ json: JSON, as shape: CatalogShape, _ path: () -> String
+    ) throws(RecognitionError) -> JSON {
         switch (shape.kind, json) {
         case (.structure, .object(let members)): return try structure(members, shape, path)
         case (.map, .object(let members)):
             guard let value = shape.value, !members.contains(where: { isCBOR && CBORReader.isMark($0.name) })
             else {
-                throw .malformed(part: part, why: "`\(path)` is not a map")
+                throw .malformed(part: part, why: "`\(path())` is not a map")
             }
             var read: [JSON.Member] = []
             for member in members {
-                read.append(
-                    .init(
-                        member.name,
-                        try self.read(member.value, as: value, at: "\(path).\(shown(member.name))")))
+                let element = try self.read(member.value, as: value) { "\(path()).\(shown(member.name))" }
+                read.append(.init(member.name, element))
             }
             return .object(read)
         case (.list, .array(let elements)):
             guard let element = shape.element else { return json }
             var read: [JSON] = []
             for (index, value) in elements.enumerated() {
-                read.append(try self.read(value, as: element, at: "\(path)[\(index)]"))
+                read.append(try self.read(value, as: element) { "\(path())[\(index)]" })
             }
             return .array(read)
         case (.blob, .object), (.timestamp, .object):
             guard isCBOR, let value = CBORReader.unmarked(json, as: shape.kind) else {
-                throw .malformed(part: part, why: "`\(path)` is not a \(shape.kind)")
+                throw .malformed(part: part, why: "`\(path())` is not a \(shape.kind)")
             }
             return value
         case (.string, .string), (.boolean, .bool), (.document, _), (_, .null): return json
@@ -53,32 +58,35 @@ struct ShapeReader {
         case (.float, .number), (.double, .number): return json
         case (.float, .string(let text)) where ["NaN", "Infinity", "-Infinity"].contains(text): return json
         case (.double, .string(let text)) where ["NaN", "Infinity", "-Infinity"].contains(text): return json
-        default: throw .malformed(part: part, why: "`\(path)` is not a \(shape.kind)")
+        default: throw .malformed(part: part, why: "`\(path())` is not a \(shape.kind)")
         }
     }
 
-    private func structure(_ members: [JSON.Member], _ shape: CatalogShape, _ path: String)
+    private func structure(_ members: [JSON.Member], _ shape: CatalogShape, _ path: () -> String)
         throws(RecognitionError) -> JSON
     {
         var read: [JSON.Member] = []
         var seen: Set<[UInt8]> = []
         for member in members {
-            let spot = path.isEmpty ? shown(member.name) : "\(path).\(shown(member.name))"
+            func spot() -> String {
+                let above = path()
+                return above.isEmpty ? shown(member.name) : "\(above).\(shown(member.name))"
+            }
             var name = member.name
             var value = member.value
             if let known = find(member.name, in: shape) {
                 name = known.name
                 // A JSON value may stand as it is, or as the text of one.
-                if !known.isJSONValue { value = try self.read(member.value, as: known.shape, at: spot) }
+                if !known.isJSONValue { value = try self.read(member.value, as: known.shape, spot) }
             } else if let near = findIgnoringCase(member.name, in: shape) {
-                throw .malformed(part: part, why: "`\(spot)` is spelled `\(near.name)`")
+                throw .malformed(part: part, why: "`\(spot())` is spelled `\(near.name)`")
             } else if shape.isUnion, member.name.isSame(as: "__type") {
                 continue
             } else {
                 name = unmodeled(member.name)
             }
             guard seen.insert(Array(name.utf8)).inserted else {
-                throw .malformed(part: part, why: "`\(spot)` is there twice")
+                throw .malformed(part: part, why: "`\(spot())` is there twice")
             }
             if value != .null { read.append(.init(name, value)) }
         }

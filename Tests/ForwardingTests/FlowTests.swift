@@ -32,6 +32,27 @@ import Vocabulary
         }
     }
 
+    @Test func `a reply that is complete at once is told in one piece, a slow one as it comes`() async throws
+    {
+        let server = RawServer { connection in
+            while let request = connection.read() {
+                let isSlow = request.line.hasPrefix("GET /slow")
+                connection.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + (isSlow ? "ab" : "abcd"))
+                guard isSlow else { continue }
+                usleep(300_000)
+                connection.write("cd")
+            }
+        }
+        try await withForwarder { forwarder in
+            let quick = PieceSink()
+            _ = forwarder.submit(try Sample().signed(for: server.authority), sink: quick)
+            #expect(await eventually { quick.pieces == ["whole 200 abcd"] })
+            let slow = PieceSink()
+            _ = forwarder.submit(try Sample(path: "/slow").signed(for: server.authority), sink: slow)
+            #expect(await eventually { slow.pieces == ["head 200", "ab", "cd", "end"] })
+        }
+    }
+
     @Test func `a resume that comes while a chunk is handed over is not lost`() async throws {
         let server = RawServer(
             answering(
@@ -189,6 +210,25 @@ import Vocabulary
         #expect(throws: ForwarderStartError.unreadableTrustFile("/nowhere/ca.pem")) {
             _ = try Forwarder(setting: ForwardingSetting(trustFile: "/nowhere/ca.pem"))
         }
+    }
+}
+
+/// Remembers in what pieces a reply was told.
+private final class PieceSink: ReplySink {
+    private let told = Mutex<[String]>([])
+    var pieces: [String] { told.withLock { $0 } }
+
+    func head(_ head: ReplyHead) { told.withLock { $0.append("head \(head.status)") } }
+
+    func chunk(_ bytes: [UInt8]) -> Appetite {
+        told.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
+        return .more
+    }
+
+    func end(_ outcome: Outcome) { told.withLock { $0.append("end") } }
+
+    func whole(_ head: ReplyHead, _ body: [UInt8], _ outcome: Outcome) {
+        told.withLock { $0.append("whole \(head.status) " + String(decoding: body, as: UTF8.self)) }
     }
 }
 

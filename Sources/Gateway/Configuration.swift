@@ -30,12 +30,11 @@ package struct Configuration: Sendable, Hashable {
         package let address: Address
     }
 
-    /// The settings by their long flag names; a list only for `listen`.
+    /// The settings by their long flag names; a list only for `listen` and `resource-host`.
     package static let keys = [
         "account", "agent", "agent-socket", "allow-same-uid", "ca-bundle", "control-group", "control-socket",
         "credential-process", "listen", "log-durability", "log-reserve", "policies", "profile", "region",
-        "state",
-        "upstream",
+        "resource-host", "state", "upstream", "use-dual-stack", "use-fips",
     ]
 
     package let doors: [Door]
@@ -47,6 +46,10 @@ package struct Configuration: Sendable, Hashable {
     package let agentSocket: String
     package let allowsSameUID: Bool
     package let upstream: RecognitionSetting.Upstream
+    /// Which of AWS's hosts are dialled.
+    package let variant: EndpointVariant
+    /// The hosts of single resources that may be dialled.
+    package let resourceHosts: [ResourceHost]
     package let region: String?
     package let account: String?
     package let profile: String?
@@ -84,6 +87,12 @@ package struct Configuration: Sendable, Hashable {
         controlGroup = settings.text("control-group")
         allowsSameUID = try settings.flag("allow-same-uid")
         upstream = try settings.text("upstream").map(upstreamSetting) ?? .aws
+        variant = try endpointVariant(settings, environment: environment)
+        resourceHosts = try (settings.texts("resource-host") ?? []).map { text throws(ConfigurationError) in
+            do { return try ResourceHost(parsing: text) } catch {
+                throw ConfigurationError("resource-host: \(error)")
+            }
+        }
         region = settings.text("region") ?? environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"]
         account = settings.text("account")
         if let account, account.utf8.count != 12 || !account.utf8.allSatisfy(\.isDigit) {
@@ -115,7 +124,8 @@ private struct Settings {
         if let values = flags[key], !values.isEmpty { return values }
         let variable = "COUNTERSIGN_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
         if let value = environment[variable], !value.isEmpty {
-            return key == "listen" ? value.split(separator: ",").map(String.init) : [value]
+            return key == "listen" || key == "resource-host"
+                ? value.split(separator: ",").map(String.init) : [value]
         }
         return file[key]
     }
@@ -129,6 +139,29 @@ private struct Settings {
         case .some(let other): throw ConfigurationError("\(key): `\(shown(other))` is neither true nor false")
         }
     }
+}
+
+/// AWS's own environment variables count too: a machine that must use FIPS says it once.
+private func endpointVariant(
+    _ settings: Settings, environment: [String: String]
+) throws(ConfigurationError) -> EndpointVariant {
+    let keys: [(key: String, variable: String, variant: EndpointVariant)] = [
+        ("use-fips", "AWS_USE_FIPS_ENDPOINT", .fips),
+        ("use-dual-stack", "AWS_USE_DUALSTACK_ENDPOINT", .dualStack),
+    ]
+    var variant: EndpointVariant = []
+    for (key, variable, one) in keys {
+        let isSet = settings.texts(key) != nil
+        let text = isSet ? settings.text(key) : environment[variable]?.lowercased()
+        switch text {
+        case nil, "", "false": continue
+        case "true": variant.insert(one)
+        case .some(let other):
+            let name = isSet ? key : variable
+            throw ConfigurationError("\(name): `\(shown(other))` is neither true nor false")
+        }
+    }
+    return variant
 }
 
 private func agentName(_ text: String, key: String) throws(ConfigurationError) -> AgentName {

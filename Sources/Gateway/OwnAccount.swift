@@ -33,8 +33,7 @@ extension Gateway {
         guard account.utf8.count == 12, account.utf8.allSatisfy(\.isDigit) else {
             throw ConfigurationError("sts:GetCallerIdentity names no account; --account states it")
         }
-        let old = desk.recognition
-        desk.recognition = RecognitionSetting(account: account, region: old.region, upstream: old.upstream)
+        desk.recognition = desk.recognition.with(account: account, region: desk.recognition.region)
     }
 
     private func askOwnIdentity() throws -> StoredReply {
@@ -52,8 +51,7 @@ extension Gateway {
         let request = InboundRequest(
             head: head, body: Array("Action=GetCallerIdentity&Version=2011-06-15".utf8))
         let setting = desk.recognition
-        let place = RecognitionSetting(
-            account: nil, region: setting.region ?? "us-east-1", upstream: setting.upstream)
+        let place = setting.with(account: nil, region: setting.region ?? "us-east-1")
         let call = try recognize(request, caller: caller, setting: place)
         guard case .allow(let allowance) = desk.decide(call.meaning, caller: caller, at: clock.now) else {
             throw ConfigurationError("policy refuses it")

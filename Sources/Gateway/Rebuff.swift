@@ -236,8 +236,9 @@ func text(_ error: RecognitionError) -> String {
             + "\(list(services, last: "and"))\(operation.map { " (\($0))" } ?? ""). "
             + "\(list(settings, last: "or")) settles it"
     case .disagreement(let what): "the parts of this call that name its service do not agree: \(what)"
-    case .noEndpoint(let service, let region):
-        "the catalog has no endpoint of \(service) in region \(quoted(region))"
+    case .noEndpoint(let service, let region, let variant):
+        "the catalog has no \(variant.isEmpty ? "" : "\(variant) ")endpoint of \(service) in region "
+            + quoted(region)
     case .noRegion(let service):
         "this call of \(service) names no region and none is configured; AWS_REGION with key id "
             + "`unsigned`, or serve --region, "

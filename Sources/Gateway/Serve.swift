@@ -65,7 +65,8 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     if let bundle = configuration.caBundle { forwarding.trustFile = bundle }
     let forwarder = try Forwarder(setting: forwarding)
     let recognition = RecognitionSetting(
-        account: configuration.account, region: configuration.region, upstream: configuration.upstream)
+        account: configuration.account, region: configuration.region, upstream: configuration.upstream,
+        variant: configuration.variant, resourceHosts: configuration.resourceHosts)
     var desk = Desk(policy: policy, recognition: recognition)
     (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
     let gateway = Gateway(

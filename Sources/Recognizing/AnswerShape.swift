@@ -33,7 +33,8 @@ package func answerShape(_ head: RequestHead, catalog: Catalog = .builtIn) -> An
         let isEC2 = scope?.service == "ec2" || head.rawPath.hasPrefix("/_aws/ec2")
         return AnswerShape(wireProtocol: isEC2 ? .ec2 : .query, isS3: false, isQueryCompatible: false)
     }
-    if let hints = try? OuterHints(head, scope: scope, catalog: catalog), let services = hints.services,
+    if let hints = try? OuterHints(head, scope: scope, hosts: nil, catalog: catalog),
+        let services = hints.services,
         !services.contains(where: \.isS3), let service = services.first
     {
         let wire: WireProtocol = service.protocols.contains(.restXML) ? .restXML : .restJSON

@@ -50,7 +50,8 @@ package func recognize(
     let stripped = try StrippedHead(request.head)
     let head = stripped.head
     let request = InboundRequest(head: head, body: request.body)
-    let hints = try OuterHints(head, scope: setting.usesScope ? caller.scope : nil, catalog: catalog)
+    let hints = try OuterHints(
+        head, scope: setting.usesScope ? caller.scope : nil, hosts: setting.resourceHosts, catalog: catalog)
     let unpacked = try unpacked(request, at: hints.path)
     let legible = unpacked ?? request
     let dispatch = Dispatch(
@@ -72,7 +73,9 @@ package func recognize(
     // A candidate whose shape the request does not have is none, unless it lives where the call would go:
     // what we refuse to read, the service might not.
     for (candidate, error) in refused
-    where candidate.operation.service.endpoint(region: first.region)?.host == first.endpoint.host {
+    where candidate.operation.endpoint(region: first.region, variant: setting.variant)?.host
+        == first.endpoint.host
+    {
         throw error
     }
     let standing = try settled(readings)

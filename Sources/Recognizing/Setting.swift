@@ -15,14 +15,30 @@ package struct RecognitionSetting: Hashable, Sendable {
     /// For calls that name no region.
     package let region: String?
     package let upstream: Upstream
+    /// Which of AWS's hosts are dialled: those for FIPS, those for IPv6, or the plain ones.
+    package let variant: EndpointVariant
+    /// The hosts of single resources that the operator lists; a call names one as `/_aws/SERVICE/HOST`.
+    package let resourceHosts: [ResourceHost]
     /// Whether a signature's credential scope counts (`debug recognize --scope`).
     package let usesScope: Bool
 
-    package init(account: String?, region: String?, upstream: Upstream = .aws, usesScope: Bool = true) {
+    package init(
+        account: String?, region: String?, upstream: Upstream = .aws, variant: EndpointVariant = [],
+        resourceHosts: [ResourceHost] = [], usesScope: Bool = true
+    ) {
         self.account = account
         self.region = region
         self.upstream = upstream
+        self.variant = variant
+        self.resourceHosts = resourceHosts
         self.usesScope = usesScope
+    }
+
+    /// The same, with another account or region.
+    package func with(account: String?, region: String?) -> RecognitionSetting {
+        RecognitionSetting(
+            account: account, region: region, upstream: upstream, variant: variant,
+            resourceHosts: resourceHosts, usesScope: usesScope)
     }
 }
 
@@ -47,8 +63,8 @@ package enum RecognitionError: Error, Sendable, Hashable {
     case ambiguous(services: [String], operation: String?, settings: [String])
     /// Dispatch key, credential scope, path prefix and host do not agree.
     case disagreement(String)
-    /// The region or service has no endpoint in the catalog.
-    case noEndpoint(service: String, region: String)
+    /// The region or service has no endpoint of that variant in the catalog.
+    case noEndpoint(service: String, region: String, variant: EndpointVariant)
     /// No region in the request and none configured.
     case noRegion(service: String)
     /// The body is larger than `limit` bytes; streaming is not there yet.

@@ -30,6 +30,15 @@ struct Serve: ParsableCommand {
     @Option(
         help: "Send every signed call to this AWS-like endpoint instead of AWS; plain http to loopback only.")
     var upstream: String?
+    @Option(
+        help:
+            "SERVICE=HOST[/STAGE]: a host of one resource, called as /_aws/SERVICE/HOST; may be repeated."
+    )
+    var resourceHost: [String] = []
+    @Flag(help: "Dial AWS's hosts with FIPS 140 validated cryptography ($AWS_USE_FIPS_ENDPOINT).")
+    var useFips = false
+    @Flag(help: "Dial AWS's hosts that IPv6 reaches too ($AWS_USE_DUALSTACK_ENDPOINT).")
+    var useDualStack = false
     @Option(help: "The region of calls that name none.")
     var region: String?
     @Option(help: "The gateway's own account (default: one sts:GetCallerIdentity at start).")
@@ -64,6 +73,9 @@ struct Serve: ParsableCommand {
         ]
         for case (let name, .some(let value)) in options { flags[name] = [value] }
         if !listen.isEmpty { flags["listen"] = listen }
+        if !resourceHost.isEmpty { flags["resource-host"] = resourceHost }
+        if useFips { flags["use-fips"] = ["true"] }
+        if useDualStack { flags["use-dual-stack"] = ["true"] }
         if allowSameUid { flags["allow-same-uid"] = ["true"] }
         let configuration = try orCannotTell { try Configuration.load(flags: flags, file: config) }
         try orCannotTell {

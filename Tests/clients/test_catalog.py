@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "catalog.d"))
 
+from gate import binary  # noqa: E402
 import reference  # noqa: E402
 import twin  # noqa: E402
 import widening  # noqa: E402
@@ -238,3 +239,35 @@ def test_a_text_in_the_tree_that_differs_by_a_byte_or_is_not_there_fails_the_che
     monkeypatch.setattr(build, "folder_texts", lambda: there)
     monkeypatch.setattr(build.binary, "write", lambda _: b"another")
     assert generator.run(check=True) == 1 and generator.written == 0
+
+
+def compare_endpoints(command, *options):
+    return subprocess.run([sys.executable, str(ROOT / "scripts" / "compare-endpoints"), "--command", command, *options],
+                          capture_output=True, text=True)
+
+
+def test_the_hosts_are_those_of_botocore_s_own_resolver():
+    answer = compare_endpoints(binary(), "--sample", "40")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert " 0 differ" in answer.stdout
+
+
+def test_a_host_that_is_not_botocore_s_is_noticed(tmp_path):
+    liar = tmp_path / "liar"
+    liar.write_text(f"#!/bin/sh\n{binary()} \"$@\" | sed 's/sts[.]eu-west-1[.]amazonaws/sts.eu-west-2.amazonaws/'\n")
+    liar.chmod(0o755)
+    answer = compare_endpoints(str(liar))
+    assert answer.returncode == 1
+    assert "sts." in answer.stdout and "in eu-west-1" in answer.stdout and "0 differ" not in answer.stdout
+
+
+def test_the_program_shows_what_the_catalog_knows():
+    shown = subprocess.run([binary(), "catalog", "show", "dynamodb:Query"], check=True, capture_output=True, text=True)
+    assert "dynamodb:LeadingKeys" in shown.stdout
+    wrong = subprocess.run([binary(), "catalog", "show", "dynamodb:Qery"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "`dynamodb:Query`" in wrong.stderr
+    row = json.loads(subprocess.run([binary(), "catalog", "show", "iam:CreateUser", "--json"], check=True,
+                                    capture_output=True, text=True).stdout)
+    assert row["actions"][0]["level"] == "Write" and row["endpoint"]["signing_region"] == "us-east-1"
+    page = subprocess.run([binary(), "catalog", "coverage", "--form", "markdown"], check=True, capture_output=True)
+    assert page.stdout == (ROOT / "docs" / "catalog.md").read_bytes()

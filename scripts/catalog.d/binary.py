@@ -22,7 +22,8 @@ SECTIONS = ["strings", "services", "signingNames", "serviceRefs", "operations", 
             "hostPatterns"]
 OPERATION_FLAGS = {"noAuth": 1, "unsignedPayload": 2, "vendsCredentials": 4, "replyCarriesKeys": 8, "streamIn": 16,
                    "streamOut": 32, "eventStreamIn": 64, "eventStreamOut": 128, "bodyless": 256, "deprecated": 512}
-SERVICE_FLAGS = {"queryCompatible": 1, "bearer": 2, "signatureV2": 4, "perResourceHost": 8, "pathResource": 16}
+SERVICE_FLAGS = {"queryCompatible": 1, "bearer": 2, "signatureV2": 4, "perResourceHost": 8, "pathResource": 16,
+                 "namedByHand": 32}
 LEVELS = ["unknown", "read", "list", "write", "tagging", "permissionsManagement"]
 SENSITIVITIES = ["unrated", "metadata", "data", "credential"]
 WIRE_PROTOCOLS = ["awsJSON10", "awsJSON11", "restJSON", "restXML", "query", "ec2", "rpcV2CBOR"]

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 from importlib.metadata import version
 
@@ -41,6 +42,8 @@ class Catalog:
             self.first_operation[service.name] = len(self.operations)
             self.operations += service.operations
             service.iam_prefix = self.mapper.prefix(service)
+            if service.name in self.mapper.naming:
+                service.flags.add("namedByHand")
             for operation in service.operations:
                 operation.actions = self.mapper.needs(service, operation)
                 operation.keys = self.mapper.keys(service, operation)
@@ -71,6 +74,9 @@ class Catalog:
                         raise ValueError(f"exceptions.json, {section}: no operation {service}.{name}")
         for service in self.services:
             self.check_keys(service)
+            for pattern in (host for row in service.host_patterns for host in row["hosts"]):
+                if not re.fullmatch(r"(\{id\}|\{region\}|[a-z0-9-]+)(\.(\{id\}|\{region\}|[a-z0-9-]+))*\.\{dns\}(:\d+)?", pattern):
+                    raise ValueError(f"exceptions.json, resourceHosts: {service.name}: {pattern}")
         for section in ("perResourceHosts", "methodActions", "noTagging", "passRole", "signingAliases"):
             for service in self.exceptions[section]["services"]:
                 if service not in names:

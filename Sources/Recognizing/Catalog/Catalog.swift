@@ -130,6 +130,11 @@ package struct Catalog: Sendable {
         regionIndex(region).map { file.record(.regions, $0).text(4).string }
     }
 
+    /// What host names of a region end with: `amazonaws.com.cn`; nil for a region that is not in the catalog.
+    func dnsSuffix(region: String) -> String? {
+        regionIndex(region).map { file.record(.regions, $0).text(8).string }
+    }
+
     func regionIndex(_ region: String) -> Int? {
         file.search(.regions, in: 0..<file.count(of: .regions), for: region)
     }

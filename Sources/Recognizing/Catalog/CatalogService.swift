@@ -43,6 +43,8 @@ package struct CatalogService: Sendable, Hashable {
     /// Whether the resource of its HTTP-method actions is the request's own path,
     /// `arn:aws:apigateway:REGION::/restapis/r1`.
     package var namesResourcesByPath: Bool { has(16) }
+    /// Whether a person read where its resources are named (scripts/catalog.d/naming); else a rule guessed.
+    package var isNamedByHand: Bool { has(32) }
     /// Whether it is S3's object interface, whose paths match almost anything.
     package var isS3: Bool { record.text(0).equals("s3") }
 
@@ -73,13 +75,18 @@ package struct CatalogService: Sendable, Hashable {
 }
 
 /// Which of AWS's hosts for one service and region: the plain one, or those for FIPS 140 and for IPv6.
-package struct EndpointVariant: OptionSet, Hashable, Sendable {
+package struct EndpointVariant: OptionSet, Hashable, Sendable, CustomStringConvertible {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue & 3 }
     /// Hosts whose cryptography is validated.
     package static let fips = EndpointVariant(rawValue: 1)
     /// Hosts that IPv6 reaches too.
     package static let dualStack = EndpointVariant(rawValue: 2)
+
+    /// `plain`, `FIPS`, `dual-stack`, `FIPS and dual-stack`.
+    package var description: String { ["plain", "FIPS", "dual-stack", "FIPS and dual-stack"][Int(rawValue)] }
+
+    package init(fips: Bool, dualStack: Bool) { self.init(rawValue: (fips ? 1 : 0) | (dualStack ? 2 : 0)) }
 
     /// The four there are, the plain one first.
     package static let all: [EndpointVariant] = [[], .fips, .dualStack, [.fips, .dualStack]]
@@ -111,6 +118,15 @@ package struct CatalogEndpoint: Hashable, Sendable {
         guard row != CatalogFile.none else { return nil }
         self.init(
             row: file.record(.endpoints, Int(row)), region: region, place: file.record(.regions, number))
+    }
+
+    /// Where the operator's listed host is.
+    init(_ listed: ResourceHost) {
+        host = listed.authority
+        signingName = listed.signingName
+        signingRegion = listed.region
+        basePath = listed.basePath
+        usesSigV4a = false
     }
 
     private init(row: CatalogRecord, region: String, place: CatalogRecord) {

@@ -14,12 +14,17 @@ struct OuterHints {
     /// What stands in Host before the name of this machine or of the service: `bucket.`, `111122223333.`,
     /// `sync-`; nil for nothing.
     let hostLabel: String?
+    /// The listed host of one resource that path prefix or Host name, once for each service that it may be;
+    /// empty when they name none.
+    let resourceHosts: [ResourceHost]
 
+    /// - Parameter hosts: The hosts that the operator lists; nil where only the shape of an answer hangs on
+    ///   it: then any will do, and none is dialled.
     init(
-        _ head: RequestHead, scope: CredentialScope?, catalog: Catalog
+        _ head: RequestHead, scope: CredentialScope?, hosts: [ResourceHost]?, catalog: Catalog
     ) throws(RecognitionError) {
-        let prefix = try PathPrefix(head.rawPath, catalog: catalog)
-        let host = try HostHint(head["host"] ?? "", catalog: catalog)
+        let prefix = try PathPrefix(head.rawPath, hosts: hosts, catalog: catalog)
+        let host = try HostHint(head["host"] ?? "", hosts: hosts ?? [], catalog: catalog)
         var services = prefix.map { [$0.service] }
         services = try agree(services, host.services, "the path prefix and Host")
         if let scope {
@@ -45,6 +50,7 @@ struct OuterHints {
         signedAs = scope?.service
         region = regions.first
         hostLabel = host.label
+        resourceHosts = prefix?.host.map { [$0] } ?? host.resourceHosts
     }
 }
 
@@ -58,14 +64,16 @@ private func agree(
     return both
 }
 
-/// `/_aws/<service>[/<region>]` at the front of a path, for `AWS_ENDPOINT_URL_<SERVICE>`. A segment that is a
-/// region of AWS is taken as one.
+/// `/_aws/<service>[/<region>]` at the front of a path, for `AWS_ENDPOINT_URL_<SERVICE>`; for services on
+/// hosts of their resources also `/_aws/<service>/<host>[/<stage>]`. A segment that is a region of AWS is
+/// taken as one, and one that is a host of AWS as that.
 private struct PathPrefix {
     let service: CatalogService
     let region: String?
+    let host: ResourceHost?
     let rest: String
 
-    init?(_ path: Substring, catalog: Catalog) throws(RecognitionError) {
+    init?(_ path: Substring, hosts: [ResourceHost]?, catalog: Catalog) throws(RecognitionError) {
         guard path == "/_aws" || path.hasPrefix("/_aws/") else { return nil }
         var segments = path.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
         guard let name = segments.first, let service = catalog.service(named: String(name)) else {
@@ -74,12 +82,30 @@ private struct PathPrefix {
             )
         }
         segments.removeFirst()
-        if let next = segments.first, catalog.partition(region: String(next)) != nil {
-            region = String(next)
+        let next = segments.first.map(String.init) ?? ""
+        var listed: ResourceHost?
+        if catalog.partition(region: next) != nil {
+            region = next
             segments.removeFirst()
+        } else if !service.resourceHostForms.isEmpty, isAWS(String(next.prefix { $0 != ":" })) {
+            listed = hosts?.first { host in
+                host.service.isSame(as: service.name)
+                    && (next.isSame(as: host.name) || next.isSame(as: host.authority))
+                    && (host.basePath.isEmpty || segments.dropFirst().first.map { "/" + $0 } == host.basePath)
+            }
+            guard listed != nil || hosts == nil else {
+                throw .malformed(
+                    part: "the path",
+                    why:
+                        "`\(shown(next))` is not among the hosts that the operator lists for \(service.name) "
+                        + "(resource-host)")
+            }
+            region = listed?.region
+            segments.removeFirst(listed?.basePath.isEmpty ?? true ? 1 : 2)
         } else {
             region = nil
         }
+        host = listed
         self.service = service
         rest = "/" + segments.joined(separator: "/")
     }
@@ -90,8 +116,9 @@ private struct HostHint {
     var services: [CatalogService]?
     var region: String?
     var label: String?
+    var resourceHosts: [ResourceHost] = []
 
-    init(_ host: String, catalog: Catalog) throws(RecognitionError) {
+    init(_ host: String, hosts: [ResourceHost], catalog: Catalog) throws(RecognitionError) {
         var name = host.asciiLowercased
         if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"),
             name[name.index(after: colon)...].utf8.allSatisfy(\.isDigit)
@@ -108,7 +135,14 @@ private struct HostHint {
         guard isAWS(name) else {
             throw .malformed(part: "Host", why: "`\(shown(host))` is neither this machine nor an AWS host")
         }
-        try read(aws: name, catalog: catalog)
+        // A stage stands in the path, which only the path prefix can tell from the operation's own.
+        resourceHosts = hosts.filter { $0.name.isSame(as: name) && $0.basePath.isEmpty }
+        if let first = resourceHosts.first {
+            services = resourceHosts.compactMap { catalog.service(named: $0.service) }
+            region = first.region
+        } else {
+            try read(aws: name, catalog: catalog)
+        }
     }
 
     private mutating func read(aws name: String, catalog: Catalog) throws(RecognitionError) {
@@ -117,10 +151,11 @@ private struct HostHint {
         var hosts =
             name.hasSuffix("s3.amazonaws.com")
             ? catalog.service(named: "s3").map { [($0, "s3.amazonaws.com")] } ?? [] : []
-        if hosts.isEmpty {
+        // Whichever host the client knows says which service it means; the operator says which is dialled.
+        for variant in EndpointVariant.all where hosts.isEmpty {
             hosts = catalog.services.compactMap { service in
-                guard let host = service.endpoint(region: named ?? "us-east-1")?.host, name.hasSuffix(host)
-                else { return nil }
+                let endpoint = service.endpoint(region: named ?? "us-east-1", variant: variant)
+                guard let host = endpoint?.host, name.hasSuffix(host) else { return nil }
                 let before = name.dropLast(host.utf8.count)
                 return before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-")
                     ? (service, host) : nil
@@ -142,7 +177,7 @@ private func isLoopback(_ name: String) -> Bool {
 }
 
 private func isAWS(_ name: String) -> Bool {
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws.dev", ".amazonaws.eu"].contains {
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws", ".aws.dev", ".amazonaws.eu"].contains {
         name.hasSuffix($0)
     }
 }

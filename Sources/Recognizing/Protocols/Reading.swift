@@ -20,16 +20,17 @@ struct Reading {
     ) throws(RecognitionError) {
         let operation = candidate.operation
         let service = operation.service
-        guard let region = hints.region ?? setting.region ?? globalRegion(service) else {
+        let variant = setting.variant
+        guard let region = hints.region ?? setting.region ?? globalRegion(service, variant) else {
             throw .noRegion(service: service.name)
         }
+        let listed = hints.resourceHosts.first { $0.service.isSame(as: service.name) }
         guard let partition = catalog.partition(region: region),
-            let endpoint = operation.endpoint(region: region)
+            let endpoint = listed.map(CatalogEndpoint.init)
+                ?? operation.endpoint(region: region, variant: variant),
+            !endpoint.usesSigV4a, !service.takesBearerTokens
         else {
-            throw .noEndpoint(service: service.name, region: region)
-        }
-        guard !endpoint.usesSigV4a, !service.takesBearerTokens else {
-            throw .noEndpoint(service: service.name, region: region)
+            throw .noEndpoint(service: service.name, region: region, variant: variant)
         }
         self.candidate = candidate
         self.region = region
@@ -38,7 +39,7 @@ struct Reading {
         account = setting.account ?? ""
         let parameters = try readParameters(candidate, request: request, query: query)
         self.parameters = parameters
-        hostPrefix = try filledHostPrefix(operation, parameters)
+        hostPrefix = listed == nil ? try filledHostPrefix(operation, parameters) : ""
         if let label = hints.hostLabel, !service.isS3, !hostPrefix.asciiLowercased.isSame(as: label) {
             throw .disagreement(
                 "Host begins with `\(shown(label))`, the operation's own host with `\(shown(hostPrefix))`")
@@ -62,8 +63,9 @@ extension Reading {
 }
 
 /// The region of a service that has one everywhere, when nothing names any.
-private func globalRegion(_ service: CatalogService) -> String? {
-    guard let east = service.endpoint(region: "us-east-1"), let west = service.endpoint(region: "us-west-2"),
+private func globalRegion(_ service: CatalogService, _ variant: EndpointVariant) -> String? {
+    guard let east = service.endpoint(region: "us-east-1", variant: variant),
+        let west = service.endpoint(region: "us-west-2", variant: variant),
         east.signingRegion == west.signingRegion, east.host == west.host
     else { return nil }
     return east.signingRegion

@@ -27,26 +27,10 @@ package struct NamedPairs: Hashable, Sendable {
 /// - SeeAlso: Service Authorization Reference, "Actions, resources, and condition keys".
 func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     var draft = Draft(facts)
-    switch facts.service {
-    case "dynamodb" where DynamoDBNaming.table[facts.operation] != nil: try DynamoDBNaming.name(&draft)
-    case "dynamodbstreams" where DynamoDBNaming.streams[facts.operation] != nil:
-        try DynamoDBNaming.nameStreams(&draft)
-    case "s3" where S3Naming.knows(facts.operation): try S3Naming.name(&draft)
-    case "sqs" where SQSNaming.table[facts.operation] != nil: try SQSNaming.name(&draft)
-    case "sns" where SNSNaming.table[facts.operation] != nil: try SNSNaming.name(&draft)
-    case "sts" where STSNaming.table[facts.operation] != nil: try STSNaming.name(&draft)
-    case "iam" where IAMNaming.table[facts.operation] != nil: try IAMNaming.name(&draft)
-    case "lambda" where LambdaNaming.table[facts.operation] != nil: try LambdaNaming.name(&draft)
-    case "kms" where KMSNaming.table[facts.operation] != nil: try KMSNaming.name(&draft)
-    case "secretsmanager" where SecretNaming.table[facts.operation] != nil:
-        try SecretNaming.name(&draft)
-    case "ssm" where SSMNaming.table[facts.operation] != nil: try SSMNaming.name(&draft)
-    case "cloudwatch" where facts.operation == "PutMetricData":
+    if let name = exactNamer(service: facts.service, operation: facts.operation) {
+        try name(&draft)
+    } else {
         try GenericNaming.name(&draft)
-        // It takes no resource: the namespace is all that a statement can hold it to.
-        draft.fill("cloudwatch:namespace", from: "Namespace")
-    // Also an operation that one of the ten services gained after its table was written.
-    default: try GenericNaming.name(&draft)
     }
     let catalog = Catalog(file: facts.model.file)
     // INVARIANT: a call has at least one pair. One without would pass every policy: it is given one that
@@ -61,4 +45,30 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
             sensitivity: facts.model.sensitivity)
     }
     return NamedPairs(pairs: pairs, itemCount: max(1, draft.itemCount), keys: draft.keys)
+}
+
+/// The code that names the pairs of an operation of the ten services; nil where the catalog's formats do,
+/// also for an operation that one of the ten gained after its table was written.
+func exactNamer(service: String, operation: String) -> ((inout Draft) throws(RecognitionError) -> Void)? {
+    switch service {
+    case "dynamodb" where DynamoDBNaming.table[operation] != nil: DynamoDBNaming.name
+    case "dynamodbstreams" where DynamoDBNaming.streams[operation] != nil: DynamoDBNaming.nameStreams
+    case "s3" where S3Naming.knows(operation): S3Naming.name
+    case "sqs" where SQSNaming.table[operation] != nil: SQSNaming.name
+    case "sns" where SNSNaming.table[operation] != nil: SNSNaming.name
+    case "sts" where STSNaming.table[operation] != nil: STSNaming.name
+    case "iam" where IAMNaming.table[operation] != nil: IAMNaming.name
+    case "lambda" where LambdaNaming.table[operation] != nil: LambdaNaming.name
+    case "kms" where KMSNaming.table[operation] != nil: KMSNaming.name
+    case "secretsmanager" where SecretNaming.table[operation] != nil: SecretNaming.name
+    case "ssm" where SSMNaming.table[operation] != nil: SSMNaming.name
+    case "cloudwatch" where operation == "PutMetricData": nameMetrics
+    default: nil
+    }
+}
+
+/// It takes no resource: the namespace is all that a statement can hold it to.
+private func nameMetrics(_ draft: inout Draft) throws(RecognitionError) {
+    try GenericNaming.name(&draft)
+    draft.fill("cloudwatch:namespace", from: "Namespace")
 }

@@ -111,7 +111,9 @@ extension CatalogCoverage {
 
     /// What is not known: what keeps calls from AWS, and the three parts that most operations lack.
     fileprivate var remark: String {
-        let lacks = gaps.prefix(3).map { "\($0.part) (\($0.operationCount))" }
+        let lacks = gaps.prefix(3).map { gap in
+            "\(gap.part) (\(gap.operationCount)\(gap.makingCount == 0 ? "" : ", \(gap.makingCount) new"))"
+        }
         let parts = [obstacle].compactMap { $0 } + lacks + (gaps.count > 3 ? ["\(gaps.count - 3) more"] : [])
         return parts.joined(separator: ", ")
     }
@@ -133,6 +135,7 @@ extension CatalogCoverage {
                     gaps.map {
                         .object([
                             .init("part", .string($0.part)), .init("operations", .integer($0.operationCount)),
+                            .init("making", .integer($0.makingCount)),
                         ])
                     })),
         ])
@@ -175,7 +178,7 @@ private func coverageDocument(_ rows: [CatalogCoverage], _ catalog: Catalog) -> 
         by their names and nobody has read them. An ARN in a member counts only if it fits a format of \
         the action's own resource types. Calls that need no signature are not relayed, so they are not \
         among the recognized. The last column has the parts of ARNs that requests do not say, and of how \
-        many operations.
+        many operations: `new` are those that make the resource, which AWS names after the call.
 
         | \(coverageColumns.joined(separator: " | ")) |
         |---\(String(repeating: "|--:", count: coverageColumns.count - 2))|---|

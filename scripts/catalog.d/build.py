@@ -144,6 +144,7 @@ def write_all(data, texts):
             file.write(text)
     size = sum(len(text.encode()) for text in texts.values())
     print(f"wrote Sources/CCatalog/catalog.bin, {len(data)} bytes, and services/, {len(texts)} files, {size} bytes")
+    print("docs/catalog.md follows: UPDATE_FIXTURES=1 swift test --filter CatalogPageTests")
 
 
 def passes_gate(texts, against, whole, why=None):

@@ -164,7 +164,7 @@ def compare_need(place, action, before, after):
 class Acknowledged:
     """acknowledged.json: {"from": digest of the version before, "losses": [{"where", "what", "why"}]}.
 
-    `where` and `what` are as the report prints them, with * for any run.
+    `where` and `what` are as the report prints them, with * for any run. A `where` of any place needs a `what` without *.
     """
 
     def __init__(self, text):
@@ -174,7 +174,7 @@ class Acknowledged:
         for row in self.losses:
             if set(row) != {"where", "what", "why"} or not all(isinstance(row[key], str) and row[key] for key in row):
                 raise ValueError(f"acknowledged.json: a loss has where, what and why: {row}")
-            if not row["where"].strip("*.") or not row["what"].strip("*. "):
+            if not row["where"].strip("*.") and "*" in row["what"] or not row["what"].strip("*. "):
                 raise ValueError(f"acknowledged.json: `{row['where']}`, `{row['what']}` would acknowledge anything")
 
     def refused(self, changes, version):
@@ -183,7 +183,8 @@ class Acknowledged:
         rows = self.losses if self.version == version else []
 
         def names(row, change):
-            return fnmatch.fnmatchcase(change.place, row["where"]) and fnmatch.fnmatchcase(change.what, escaped(row["what"]))
+            return fnmatch.fnmatchcase(change.place, escaped(row["where"])) and fnmatch.fnmatchcase(
+                change.what, escaped(row["what"]))
 
         left = [change for change in losses if not any(names(row, change) for row in rows)]
         idle = [row for row in rows if not any(names(row, change) for change in losses)] if losses else []
@@ -191,5 +192,5 @@ class Acknowledged:
 
 
 def escaped(pattern):
-    """The pattern with only * special: reports quote lists in brackets."""
+    """The pattern with only * special: reports quote lists in brackets, and a class of letters would be a * by stealth."""
     return pattern.replace("[", "[[]").replace("?", "[?]")

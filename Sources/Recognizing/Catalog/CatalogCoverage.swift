@@ -21,6 +21,8 @@ package struct CatalogCoverage: Sendable, Hashable {
         /// `db-cluster DbClusterResourceId`: the resource type and the variable of its format.
         package let part: String
         package let operationCount: Int
+        /// How many of them make the resource, so that AWS names it after the call.
+        package let makingCount: Int
     }
 
     package let service: String
@@ -73,7 +75,7 @@ extension CatalogService {
             : usesOnlySigV4a
                 ? "signs with SigV4a only, which is not made"
                 : livesOnResourceHosts ? "reached on hosts that the operator lists" : nil
-        var gaps: [String: Int] = [:]
+        var (gaps, making): ([String: Int], [String: Int]) = ([:], [:])
         for operation in operations {
             row.operationCount += 1
             // Operations without a signature are not relayed.
@@ -81,10 +83,15 @@ extension CatalogService {
             row.namings[operation.naming, default: 0] += 1
             row.ratedCount += operation.sensitivity == .unrated ? 0 : 1
             row.vendingCount += operation.vendsCredentials ? 1 : 0
-            for gap in Set(operation.gaps) { gaps[gap, default: 0] += 1 }
+            for gap in Set(operation.gaps) {
+                gaps[gap, default: 0] += 1
+                making[gap, default: 0] += operation.makesItsResource ? 1 : 0
+            }
         }
-        row.gaps = gaps.map { .init(part: $0.key, operationCount: $0.value) }
-            .sorted { ($1.operationCount, $0.part) < ($0.operationCount, $1.part) }
+        row.gaps = gaps.map {
+            .init(part: $0.key, operationCount: $0.value, makingCount: making[$0.key] ?? 0)
+        }
+        .sorted { ($1.operationCount, $0.part) < ($0.operationCount, $1.part) }
         return row
     }
 
@@ -109,6 +116,12 @@ extension CatalogOperation {
 
     /// Whether code of ours names its resources.
     package var isNamedByCode: Bool { exactNamer(service: service.name, operation: name) != nil }
+
+    /// Whether it makes what it names, as its own name says: what AWS chooses then is in no request.
+    var makesItsResource: Bool {
+        let verbs = ["Create", "Register", "Import", "Copy", "Restore", "Allocate", "Request", "Purchase"]
+        return actions.first?.level == .write && verbs.contains { name.hasPrefix($0) }
+    }
 
     /// The parts of its resources that no member of the request says: `table TableName`.
     var gaps: [String] {

@@ -109,16 +109,24 @@ private func failure(_ call: String, at place: String, closing descriptor: CInt)
 /// The kernel's word on the other end of `channel`; nil when it has none, and the connection must not be
 /// served.
 func peerOf(_ channel: any Channel) -> Peer? {
-    if let local = endpoint(of: channel.localAddress), let remote = endpoint(of: channel.remoteAddress) {
+    switch channel.localAddress {
+    case .v4, .v6:
+        // A connection that its client has reset has no other end any more. It must not be asked for a uid:
+        // the kernel answers for TCP too, with a uid that is nobody's.
+        guard let local = endpoint(of: channel.localAddress),
+            let remote = endpoint(of: channel.remoteAddress)
+        else { return nil }
         return .tcp(local: local, remote: remote)
+    case .unixDomainSocket:
+        guard let provider = channel as? any SocketOptionProvider else { return nil }
+        var peer: Peer?
+        let answer: EventLoopFuture<Credential> = provider.unsafeGetSocketOption(
+            level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
+        // On the loop the option is read at once.
+        answer.assumeIsolated().whenSuccess { peer = .unix(uid: $0.uid, gid: $0.gid, pid: $0.pid) }
+        return peer
+    case nil: return nil
     }
-    guard let provider = channel as? any SocketOptionProvider else { return nil }
-    var peer: Peer?
-    let answer: EventLoopFuture<Credential> = provider.unsafeGetSocketOption(
-        level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
-    // On the loop the option is read at once.
-    answer.assumeIsolated().whenSuccess { peer = .unix(uid: $0.uid, gid: $0.gid, pid: $0.pid) }
-    return peer
 }
 
 /// `struct ucred`, which the Glibc module leaves out.

@@ -36,8 +36,8 @@ final class Connection: ChannelInboundHandler {
     private var sentBytesSeen = 0
     private(set) var isDraining = false
 
-    /// Bytes that have arrived and that nobody has asked for.
-    var heldByteCount: Int { unread.readableBytes }
+    /// Bytes of memory held for what has arrived and nobody has asked for.
+    var heldByteCount: Int { unread.capacity }
 
     init(door: Door, loop: Loop) {
         self.door = door
@@ -71,8 +71,14 @@ final class Connection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if case .lingering = phase { return }
-        if unread.readableBytes == 0 { unread = bytes } else { unread.writeBuffer(&bytes) }
+        if unread.readableBytes == 0 {
+            unread = bytes
+        } else {
+            // What was read must go: a client that always leaves half a request behind would have it all
+            // kept.
+            unread.discardReadBytes()
+            unread.writeBuffer(&bytes)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -200,7 +200,7 @@ package final class Exchange: @unchecked Sendable {
 
 // What the connection tells the exchange.
 extension Exchange {
-    /// Bytes that have arrived and that nobody has asked for.
+    /// Bytes of memory held for what has arrived and nobody has asked for.
     var heldByteCount: Int { connection?.heldByteCount ?? 0 }
 
     /// Whether body bytes are to be taken from the network now.

@@ -25,6 +25,16 @@ import Vocabulary
         #expect(try client.sent() == String(repeating: okAnswer("/"), count: 20_000))
     }
 
+    @Test func `a client that always leaves half a request behind does not fill the memory`() throws {
+        let client = try TestConnection(answerTarget)
+        let request = get("/", "x: " + String(repeating: "v", count: 16_000) + "\r\n")
+        let (begun, rest) = (request.prefix(9_000), request.dropFirst(9_000))
+        try client.send(String(begun))
+        for _ in 0..<2_000 { try client.send(String(rest + begun)) }
+        #expect(client.exchanges.count == 2_000)
+        #expect(client.connection.heldByteCount <= 131_072)
+    }
+
     @Test func `requests wait while the client does not read its answers`() throws {
         let client = try TestConnection(answerTarget)
         client.channel.isWritable = false
@@ -43,6 +53,21 @@ import Vocabulary
         #expect(sent.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
         #expect(sent.contains("BadRequest: the target begins with `//`\n" + okAnswer("/next")))
         #expect(client.isOpen)
+    }
+
+    @Test func `a fault of a request that came in pieces leaves nothing behind`() throws {
+        let text = get("//evil") + get("/next") + get("//evil") + get("/last")
+        for size in [1, 7, 20] {
+            let client = try TestConnection(answerTarget)
+            var rest = text[...]
+            while !rest.isEmpty {
+                try client.send(String(rest.prefix(size)))
+                rest = rest.dropFirst(size)
+            }
+            #expect(client.faults.count == 2)
+            #expect(client.exchanges.map(\.head.target) == ["/next", "/last"])
+            #expect(client.isOpen)
+        }
     }
 
     @Test func `a fault of HEAD closes, since its client expects no text`() throws {
@@ -109,6 +134,8 @@ import Vocabulary
         busy.exchanges[0].answer(status: 200, fields: [], body: [])
         #expect(try busy.sent() == okAnswer("", "connection: close\r\n"))
         #expect(!busy.isOpen)
+        // One that was accepted just before is cut without a word.
+        #expect(busy.door.enter(busy.connection) == .flooded)
     }
 }
 
@@ -197,6 +224,14 @@ import Vocabulary
 
     @Test func `an empty body that is expected to be continued is continued`() throws {
         let client = try readingConnection(limit: 5) { _ in }
+        try client.send("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+        #expect(try client.sent() == "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    @Test func `100 Continue is sent once, however often the body is asked for`() throws {
+        let client = try TestConnection { exchange in
+            for _ in 0..<2 { exchange.readBody(limit: 5) { _ in } }
+        }
         try client.send("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
         #expect(try client.sent() == "HTTP/1.1 100 Continue\r\n\r\n")
     }

@@ -28,6 +28,13 @@ final class TestSocket {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
     }
 
+    /// Resets the connection: what was sent may still be read at the other end, which then has no peer.
+    func reset() {
+        var abrupt = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
     func send(_ text: String) { send(Array(text.utf8)) }
 
     /// Whether all were taken.

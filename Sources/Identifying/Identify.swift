@@ -34,8 +34,11 @@ package enum IdentificationError: Error, Sendable, Hashable {
 ///   once.
 package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(IdentificationError) -> Caller
 {
-    // A page that a browser shows on this host reaches loopback too; no AWS client sends an Origin.
-    guard head["origin"] == nil else { throw .malformed(why: "it carries an Origin, as web pages send it") }
+    // A page that a browser shows on this host reaches loopback too, an image's address even without an
+    // Origin: `GET /?Action=…` is a call. No AWS client sends any of these.
+    guard head["origin"] == nil, !head.fields.contains(where: { $0.name.hasPrefix("sec-fetch-") }) else {
+        throw .malformed(why: "it carries Origin or Sec-Fetch fields, as web pages send them")
+    }
     let presented = try PresentedCredential(head)
     var claims = Claims()
     var scope: CredentialScope?

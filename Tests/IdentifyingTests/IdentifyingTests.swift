@@ -134,6 +134,12 @@ import Vocabulary
                 try identify(head([("Origin", origin)]), at: binding)
             }
         }
+        // An image's address needs no Origin.
+        for name in ["Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "sec-fetch-user"] {
+            #expect(throws: IdentificationError.self) {
+                try identify(head([(name, "none")], target: "/?Action=DeleteTopic"), at: binding)
+            }
+        }
     }
 
     @Test func `agent text is cut at 500 characters and one past it`() throws {

@@ -248,6 +248,13 @@ def test_a_browser_is_refused(stand, verifier):
         assert status(exchange(stand.port, counted(b"Origin: " + origin))[0]) in (400, 403)
 
 
+def test_an_image_of_a_page_is_refused(stand, verifier):
+    """A browser fetches it without an Origin; the query protocol's calls are such addresses."""
+    reply, _ = exchange(stand.port, get(b"/?Action=ListQueues&Version=2012-11-05").replace(
+        b"\r\n\r\n", b"\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\r\n"))
+    assert status(reply) == 403
+
+
 def test_a_foreign_host_is_refused(stand, verifier):
     """DNS rebinding: a page's own name that leads to loopback."""
     assert status(exchange(stand.port, GOOD.replace(b"Host: 127.0.0.1", b"Host: evil.example.com"))[0]) in (400, 403)

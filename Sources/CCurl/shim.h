@@ -1,5 +1,9 @@
 #pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <curl/curl.h>
+#include <string.h>
 #include <time.h>
 
 // libcurl's setters and getters are variadic, which Swift cannot call: one typed wrapper for each kind of argument.
@@ -23,6 +27,11 @@ static inline long long cs_loop_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (long long)now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/// Whether `text` is somewhere in the `size` bytes at `bytes`: an extension of GNU that Swift's Glibc leaves out.
+static inline int cs_holds(const void *bytes, size_t size, const char *text) {
+    return memmem(bytes, size, text, strlen(text)) != NULL;
 }
 
 static inline CURLcode cs_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }

@@ -82,8 +82,7 @@ struct CurlHandle {
             setText(CURLOPT_REQUEST_TARGET, outbound.target), setBody(outbound),
             cs_set_list(easy, CURLOPT_HTTPHEADER, list) == CURLE_OK
         else { return false }
-        let fresh = transfer.connection == .fresh && !outbound.mayRepeat
-        return setNumber(CURLOPT_FRESH_CONNECT, fresh ? 1 : 0)
+        return setNumber(CURLOPT_FRESH_CONNECT, transfer.connection == .fresh ? 1 : 0)
     }
 
     private func setBody(_ outbound: Outbound) -> Bool {

@@ -16,8 +16,7 @@ enum EchoRedaction {
         name == "authorization" || name == "x-amz-security-token"
     }
 
-    /// What of `fields` must not come back: session token, key id and signature, as they are and
-    /// percent-encoded.
+    /// What of `fields` must not come back: session token, key id and signature.
     static func needles(in fields: [HeaderField]) -> [[UInt8]] {
         var needles: [[UInt8]] = []
         for field in fields {
@@ -30,12 +29,20 @@ enum EchoRedaction {
                 if part.hasPrefix("Signature=") { needles.append(Array(part.dropFirst(10).utf8)) }
             }
         }
-        let spelled = needles.flatMap { needle in [needle, percentEncoded(needle), slashEscaped(needle)] }
         var distinct: [[UInt8]] = []
-        for needle in spelled where needle.count >= 4 && !distinct.contains(needle) {
+        for needle in needles where needle.count >= 4 && !distinct.contains(needle) {
             distinct.append(needle)
         }
         return distinct
+    }
+
+    /// `head` with every needle in its fields replaced.
+    static func redact(_ head: ReplyHead, needles: [[UInt8]]) -> ReplyHead {
+        let fields = head.fields.map { field in
+            let value = needles.reduce(Array(field.value.utf8)) { replacing($1, in: $0) }
+            return HeaderField(field.name, String(decoding: value, as: UTF8.self))
+        }
+        return ReplyHead(status: head.status, fields: fields, bodyByteCount: head.bodyByteCount)
     }
 
     /// `body` with every needle and every quoted canonical request replaced.
@@ -49,17 +56,20 @@ enum EchoRedaction {
         return out
     }
 
+    /// `body` without `needle`, however its bytes are spelled.
     private static func replacing(_ needle: [UInt8], in body: [UInt8]) -> [UInt8] {
-        guard var found = index(of: needle, in: body, from: 0) else { return body }
-        var (out, start): ([UInt8], Int) = ([], 0)
-        while true {
-            out += body[start..<found]
-            out += mark
-            start = found + needle.count
-            guard let next = index(of: needle, in: body, from: start) else { break }
-            found = next
+        guard let first = needle.first else { return body }
+        var (out, start, at): ([UInt8], Int, Int) = ([], 0, 0)
+        while at < body.count {
+            let mayBegin = body[at] == first || [0x25, 0x5C, 0x26].contains(body[at])
+            if mayBegin, let end = EchoSpelling.end(of: needle, in: body, at: at) {
+                out += body[start..<at] + mark
+                (start, at) = (end, end)
+            } else {
+                at += 1
+            }
         }
-        return out + body[start...]
+        return start == 0 ? body : out + body[start...]
     }
 
     private static func replacing(between open: [UInt8], and close: [UInt8], in body: [UInt8]) -> [UInt8] {
@@ -93,17 +103,5 @@ enum EchoRedaction {
             at += 1
         }
         return nil
-    }
-
-    private static func percentEncoded(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.flatMap { byte -> [UInt8] in
-            if byte.isAlphanumeric || "-._~".utf8.contains(byte) { return [byte] }
-            return [0x25]
-                + Array(String([byte].lowercaseHex.map { Character(Unicode.Scalar($0)) }).uppercased().utf8)
-        }
-    }
-
-    private static func slashEscaped(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.flatMap { $0 == 0x2F ? [0x5C, 0x2F] : [$0] }
     }
 }

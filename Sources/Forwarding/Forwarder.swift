@@ -38,7 +38,8 @@ extension ReplySink {
 /// Whether a kept connection may carry a request.
 package enum ConnectionChoice: Hashable, Sendable {
     case pooled
-    /// A connection of its own: for a write under a grant, so that an idle close cannot burn the grant.
+    /// A connection of its own, and never a second send: for a call under a grant, so that an idle close
+    /// cannot burn the grant.
     case fresh
 }
 
@@ -60,7 +61,8 @@ package final class Forwarder: Sendable {
     /// Sends `signed`, which is used up, and tells `sink` of the reply. A request that may not be sent as it
     /// is ends at once as `notSent`.
     ///
-    /// A request whose ``SealedRequest/mayRepeat`` is false is put on the wire at most once.
+    /// A request whose ``SealedRequest/mayRepeat`` is false, or that has a fresh connection, is put on the
+    /// wire at most once.
     package func submit(
         _ signed: consuming SignedRequest, on connection: ConnectionChoice = .pooled, sink: any ReplySink
     ) -> Transfer {

@@ -36,6 +36,7 @@ package final class Transfer: @unchecked Sendable {
     private var untold: ReplyHead?
     /// Body bytes not yet handed over.
     private var gathered: [UInt8] = []
+    private var credentialWatch = CredentialWatch()
     private var bodyOffset = 0
     private var hasEnded = false
 
@@ -85,7 +86,8 @@ package final class Transfer: @unchecked Sendable {
     /// libcurl is about to write the request to a connection: false stops it.
     func willSend() -> Bool {
         guard !isCancelled, case .success(let outbound) = outbound else { return false }
-        guard sendCount == 0 || outbound.mayRepeat else {
+        // A use is one send, be it a read: a grant for one look is not good for two.
+        guard sendCount == 0 || outbound.mayRepeat && connection == .pooled else {
             fault = "the connection closed after the request was sent; it was not sent again"
             return false
         }
@@ -107,8 +109,7 @@ package final class Transfer: @unchecked Sendable {
 
     /// libcurl wants the body from `offset` again; false when it may not have it.
     func rewindBody(to offset: Int) -> Bool {
-        guard case .success(let outbound) = outbound, outbound.mayRepeat || sendCount <= 1,
-            (0...outbound.body.count).contains(offset)
+        guard case .success(let outbound) = outbound, (0...outbound.body.count).contains(offset)
         else { return false }
         bodyOffset = offset
         return true
@@ -124,9 +125,17 @@ package final class Transfer: @unchecked Sendable {
             fault = why
             return false
         case .head(let whole):
-            head = whole
-            if whole.status >= 400, method != "HEAD" { withheld = whole } else { untold = whole }
-            return true
+            let shown = whole.status < 400 ? whole : EchoRedaction.redact(whole, needles: echoes)
+            head = shown
+            guard whole.status >= 400, method != "HEAD" else {
+                untold = shown
+                return true
+            }
+            withheld = shown
+            // What it echoes could not be found in it.
+            let isEncoded = whole.fields.contains { $0.name == "content-encoding" && $0.value != "identity" }
+            if isEncoded { fault = "the error reply is compressed" }
+            return !isEncoded
         }
     }
 
@@ -140,6 +149,7 @@ package final class Transfer: @unchecked Sendable {
         if isCancelled { return 0 }
         if isHeld { return cs_pause_write }
         progressCount &+= 1
+        credentialWatch.look(at: bytes)
         gathered.append(contentsOf: bytes)
         if withheld != nil {
             guard gathered.count <= ReplyLimits.errorBodyBytesMax else {
@@ -201,7 +211,8 @@ package final class Transfer: @unchecked Sendable {
             status: reader.finalStatus,
             awsRequestID: reader.awsRequestID, awsExtendedRequestID: reader.awsExtendedRequestID,
             error: why,
-            bytesSent: measure.bytesSent, bytesReceived: measure.bytesReceived, elapsed: measure.elapsed)
+            bytesSent: measure.bytesSent, bytesReceived: measure.bytesReceived, elapsed: measure.elapsed,
+            holdsCredentials: credentialWatch.hasSeenAny)
         let bytes = gathered
         gathered = []
         if let head = withheld {

@@ -184,6 +184,7 @@ final class Passage: @unchecked Sendable {
     private func finish(_ sending: Sending, _ outcome: Outcome, _ reply: StoredReply?) {
         // Passage and relay hold each other while AWS answers; from here on nobody needs the relay.
         defer { relay = nil }
+        let outcome = flagged(outcome, sending)
         let ours = reply.flatMap(credentialFault)
         gateway.finish(sending, outcome, entry: entry, reply: ours == nil ? reply : nil)
         if let ours {
@@ -203,6 +204,17 @@ final class Passage: @unchecked Sendable {
             let isFinal = sending.mutates || !sending.uses.isEmpty
             refuse(isFinal ? .outcomeUnknown(wasSent: true) : .fault(.noAnswer(outcome.error ?? "no answer")))
         }
+    }
+
+    /// `outcome` with its flag only where it tells an operator something: of an operation that vends keys,
+    /// policy has let this agent have them.
+    private func flagged(_ outcome: Outcome, _ sending: Sending) -> Outcome {
+        guard outcome.holdsCredentials, let meaning = corridor.call?.meaning else { return outcome }
+        if meaning.vendsCredentials { return outcome.with(holdsCredentials: false) }
+        gateway.complain(
+            "the reply to \(meaning.service):\(meaning.operation) (\(sending.request)) holds what AWS calls "
+                + "credentials: no operation known to vend any")
+        return outcome
     }
 
     // MARK: Answering
@@ -245,8 +257,10 @@ final class Passage: @unchecked Sendable {
     }
 
     private func refuseFault(_ fault: RequestFault) {
-        let limit = fault.status == 413 ? RecognitionError.bodyTooLarge(limit: bodyByteCountMax) : nil
-        refuse(.unrecognized(limit ?? .malformed(part: "the body", why: fault.message)))
+        guard fault.status != 413 else {
+            return refuse(.unrecognized(.bodyTooLarge(limit: bodyByteCountMax)))
+        }
+        refuse(.unread(fault))
     }
 }
 

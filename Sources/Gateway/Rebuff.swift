@@ -1,3 +1,4 @@
+import Accepting
 import Approving
 import Deciding
 import Identifying
@@ -8,6 +9,8 @@ import Vocabulary
 enum Rebuff {
     case unidentified(IdentificationError)
     case unrecognized(RecognitionError)
+    /// Its body did not come, or not as it was announced.
+    case unread(RequestFault)
     case denied(Denial, Caller)
     /// It waits for a human, and its client cannot be held longer.
     case waiting(ApprovalID)
@@ -65,6 +68,10 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
     case .unidentified(let error): return Answer(status: 403, code: denied, message: text(error))
     case .unrecognized(let error):
         return Answer(status: error.status, code: code(error), message: text(error))
+    case .unread(let fault):
+        return Answer(
+            status: fault.status, code: fault.code,
+            message: "Countersign cannot read this call: \(fault.message); nothing was sent to AWS")
     case .denied(let denial, let caller):
         return Answer(
             status: 403, code: denied,

@@ -144,12 +144,13 @@ final class Relay: ReplySink, @unchecked Sendable {
 }
 
 extension Outcome {
-    /// The same with another kind.
-    fileprivate func with(kind: Kind) -> Outcome {
+    /// The same with another kind, or another flag.
+    func with(kind: Kind? = nil, holdsCredentials: Bool? = nil) -> Outcome {
         Outcome(
-            kind: kind, status: status, awsRequestID: awsRequestID,
+            kind: kind ?? self.kind, status: status, awsRequestID: awsRequestID,
             awsExtendedRequestID: awsExtendedRequestID,
-            error: error, bytesSent: bytesSent, bytesReceived: bytesReceived, elapsed: elapsed)
+            error: error, bytesSent: bytesSent, bytesReceived: bytesReceived, elapsed: elapsed,
+            holdsCredentials: holdsCredentials ?? self.holdsCredentials)
     }
 }
 

@@ -80,9 +80,11 @@ package struct Rendering: Sendable {
         rest += " \(word(entry["ms"])) ms"
         if let id = entry["aws_request_id"] { rest += " aws:\(word(id))" }
         for use in request?["uses"]?.array ?? [] { rest += " \(word(use["grant"]))" }
+        if entry["holds_credentials"] == true { rest += ", the reply holds credentials" }
         if !isAnswered { rest += error(entry) }
         if request == nil { rest += " entry \(seq)" }
-        let isGood = isAnswered && (entry["status"]?.integer ?? 500) < 400
+        let isGood =
+            isAnswered && (entry["status"]?.integer ?? 500) < 400 && entry["holds_credentials"] != true
         let subject = request.map { self.subject($0["pairs"], $0["pair_count"]) } ?? ""
         return row(entry, "sent", isGood ? .green : .red, agent: request?["agent"], subject, rest)
     }

@@ -69,6 +69,7 @@ extension Entry {
                 .text("error", outcome.error),
                 .count("bytes_sent", outcome.bytesSent), .count("bytes_received", outcome.bytesReceived),
                 .count("ms", outcome.elapsed.wholeNanoseconds / 1_000_000),
+                outcome.holdsCredentials ? .init("holds_credentials", true) : nil,
             ])
     }
 }

@@ -22,10 +22,14 @@ package struct Outcome: Hashable, Sendable {
     package let bytesSent: Int
     package let bytesReceived: Int
     package let elapsed: Duration
+    /// Whether the reply's body, as far as it came, holds the words by which AWS names keys:
+    /// `SecretAccessKey`, `SessionToken`. Of an operation that is not known to vend any, that is for an
+    /// operator to look at.
+    package let holdsCredentials: Bool
 
     package init(
         kind: Kind, status: Int?, awsRequestID: String?, awsExtendedRequestID: String?, error: String?,
-        bytesSent: Int, bytesReceived: Int, elapsed: Duration
+        bytesSent: Int, bytesReceived: Int, elapsed: Duration, holdsCredentials: Bool = false
     ) {
         self.kind = kind
         self.status = status
@@ -35,5 +39,6 @@ package struct Outcome: Hashable, Sendable {
         self.bytesSent = bytesSent
         self.bytesReceived = bytesReceived
         self.elapsed = elapsed
+        self.holdsCredentials = holdsCredentials
     }
 }

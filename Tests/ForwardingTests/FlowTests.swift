@@ -154,6 +154,24 @@ import Vocabulary
         }
     }
 
+    @Test("an answer in mid-upload ends the upload, and is passed on", arguments: [300_000, 8_000_000])
+    func earlyAnswer(_ count: Int) async throws {
+        let server = RawServer { connection in
+            guard connection.readHead() != nil else { return }
+            connection.write("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
+            usleep(200_000)
+        }
+        try await withForwarder { forwarder in
+            let sink = try await forwarder.exchange(
+                Sample(method: "PUT", body: .bytes([UInt8](repeating: 7, count: count))),
+                with: server.authority)
+            #expect(sink.outcome?.status == 413)
+            #expect(sink.outcome?.kind == .answered)
+            #expect(sink.body == Array("no".utf8))
+        }
+        #expect(server.connectionCount == 1)
+    }
+
     @Test func `a whole transfer has its limit when one is set`() async throws {
         let server = RawServer { connection in
             _ = connection.read()

@@ -28,15 +28,20 @@ final class RawServer: @unchecked Sendable {
         fileprivate let socket: Int32
         fileprivate let server: RawServer
 
-        /// The next request, noted; nil when the client closed.
-        func read() -> Request? {
+        /// The next head; nil when the client closed.
+        func readHead() -> String? {
             var bytes: [UInt8] = []
             let end = Array("\r\n\r\n".utf8)
             while !bytes.suffix(4).elementsEqual(end) {
                 guard let byte = readSome(1)?.first else { return nil }
                 bytes.append(byte)
             }
-            let head = String(decoding: bytes, as: UTF8.self)
+            return String(decoding: bytes, as: UTF8.self)
+        }
+
+        /// The next request, noted; nil when the client closed.
+        func read() -> Request? {
+            guard let head = readHead() else { return nil }
             let length = Request(connection: number, head: head, body: []).values("content-length").first
             var body: [UInt8] = []
             var left = length.flatMap { Int($0) } ?? 0
@@ -81,11 +86,14 @@ final class RawServer: @unchecked Sendable {
     let port: UInt16
     let written = Mutex(0)
     let seen = Mutex<[Request]>([])
+    private let accepted = Mutex(0)
     private let listener: Int32
     private let script: @Sendable (Connection) -> Void
 
     var authority: String { "127.0.0.1:\(port)" }
     var requests: [Request] { seen.withLock { $0 } }
+    /// How many connections it has accepted.
+    var connectionCount: Int { accepted.withLock { $0 } }
 
     init(_ script: @escaping @Sendable (Connection) -> Void) {
         self.script = script
@@ -137,6 +145,7 @@ final class RawServer: @unchecked Sendable {
                 let socket = accept(listener, nil, nil)
                 guard socket >= 0, let server = self else { return }
                 number += 1
+                server.accepted.withLock { $0 += 1 }
                 let connection = Connection(number: number, socket: socket, server: server)
                 onThread {
                     server.script(connection)

@@ -147,6 +147,18 @@ import Vocabulary
         #expect(try line(entry) == "09:12:03 sent    -          200 23 ms aws:0T6K entry 7")
     }
 
+    @Test func `an answer that holds credentials says so`() throws {
+        let answered = Sample.answered
+        let outcome = Outcome(
+            kind: .answered, status: 200, awsRequestID: "0T6K", awsExtendedRequestID: nil, error: nil,
+            bytesSent: answered.bytesSent, bytesReceived: answered.bytesReceived, elapsed: answered.elapsed,
+            holdsCredentials: true)
+        let entry = Entry.outcome(outcome, of: EntryID(seq: 7), request: RequestID(random: 1), at: moment())
+        #expect(
+            try line(entry)
+                == "09:12:03 sent    -          200 23 ms aws:0T6K, the reply holds credentials entry 7")
+    }
+
     @Test func `each id of an approval tells the same story, another id tells none`() async throws {
         let folder = try Folder()
         let log = try RequestLog.test(folder)

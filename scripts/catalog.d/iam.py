@@ -206,7 +206,7 @@ class Mapper:
         verb, noun = re.match(r"([A-Z]+[a-z]*)(.*)", operation.name).groups()
         if verb in CHANGES:
             return primary.resources
-        noun = flat(re.sub(r"((From|Using|With|For|To|In|By)(?=[A-Z])|V\d).*", "", noun) or noun)
+        noun = flat(re.sub(r"(From|Using|With|For|To|In|By|V\d).*", "", noun) or noun)
         types = {one.type: one for one in primary.resources}
         for kind in row["resourceTypes"]:
             types.setdefault(kind["name"], None)

@@ -206,14 +206,15 @@ class Mapper:
         verb, noun = re.match(r"([A-Z]+[a-z]*)(.*)", operation.name).groups()
         if verb in CHANGES:
             return primary.resources
-        noun = flat(re.sub(r"(From|Using|With|For|To|In|By|V\d).*", "", noun) or noun)
+        noun = flat(re.sub(r"((From|Using|With|For|To|In|By)(?=[A-Z])|V\d).*", "", noun) or noun)
         types = {one.type: one for one in primary.resources}
         for kind in row["resourceTypes"]:
             types.setdefault(kind["name"], None)
 
         def likeness(name):
             kind = flat(name)
-            return 3 if kind == noun else 2 if kind.endswith(noun) else 1 if noun.endswith(kind) or kind.startswith(noun) else 0
+            return (4 if kind == noun else 3 if kind.endswith(noun) else 2 if noun.endswith(kind) or kind.startswith(noun)
+                    else 1 if noun.startswith(kind) else 0)
 
         best = max(map(likeness, types), default=0)
         alike = [name for name in types if likeness(name) == best] if best else []
@@ -247,7 +248,10 @@ class Mapper:
         if not any(need.level in ("write", "permissionsManagement") for need in needs):
             return []
         found = []
+        other = self.exceptions["passRole"]["notRoles"].get(service.name, [])
         for path in role_paths(service, operation):
+            if path.split(".")[-1] in other:
+                continue
             role = Resource("role", "arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}", True, path, False,
                             (("RoleNameWithPath", ""),))
             found.append(Need("iam", "PassRole", "write", True, condition=path, resources=[role]))
@@ -259,11 +263,14 @@ TAG_MEMBERS = ("tags", "taglist", "tagspecifications", "tagspecification", "tagm
 TAG_ACTIONS = ("tagresource", "createtags", "addtagstoresource", "addtags", "tagresources", "tagqueue", "addtagstocertificate")
 ROLE = re.compile(r"(role|rolearn|roles|rolearns)$")
 PASSED = re.compile(r"role_?arns?$", re.IGNORECASE)
+# What documentation calls the role of a member that is not named for an ARN.
+NAMED = re.compile(r"(?i:role)s?$")
+SAID = re.compile(r"IAM|Identity and Access Management|Amazon Resource Name|[Aa][Rr][Nn]|assum|(execution|access|service) role")
 ROLE_DEPTH = 5
 
 
 def role_paths(service, operation):
-    """Paths of string members named ...RoleArn, and of a top-level Role that is said to be an ARN."""
+    """Paths of string members named ...RoleArn, and of those named ...Role that are said to be IAM's or an ARN."""
     found = []
     shapes = service.shapes
 
@@ -283,9 +290,9 @@ def role_paths(service, operation):
                 target = shape["value"]["shape"]
                 shape = shapes[target]
             if shape["type"] == "string":
-                arn_like = member_name in ("Role", "role") and (
-                    "arn" in target.lower() or "arn" in shape.get("pattern", "").lower())
-                if PASSED.search(member_name) or arn_like:
+                said = member.get("documentation", "") + shape.get("documentation", "") + shape.get("pattern", "") + target
+                if PASSED.search(member_name) or (
+                        NAMED.search(member_name) and "enum" not in shape and SAID.search(said)):
                     found.append(spot)
             elif shape["type"] == "structure":
                 walk(target, spot + ".", seen + [name])

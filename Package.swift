@@ -73,7 +73,13 @@ if !coreOnly {
                 "Forwarding", "Signing", "SigV4", "Recording", "Deciding", "Recognizing", "Hashing",
                 "Vocabulary",
             ]),
-        tests("GatewayTests", ["Gateway", "Recognizing", "Deciding", "Vocabulary"]),
+        tests(
+            "GatewayTests",
+            [
+                "Gateway", "Accepting", "Approving", "Identifying", "Recognizing", "Deciding", "Recording",
+                "SigV4",
+                "Vocabulary",
+            ]),
     ]
 }
 

@@ -14,7 +14,7 @@ extension Gateway {
         switch (request.method, request.path[1], rest.count) {
         case ("GET", "listeners", 0): reply(.ok(listeners()))
         case ("GET", "approvals", 1):
-            guard let approval = own(rest[0], uid: request.uid) else { return reply(.notFound) }
+            guard let approval = own(rest[0], uid: request.uid) else { return reply(noneOfYours(rest[0])) }
             reply(.ok(stateOf(approval)))
         case ("GET", "approvals", 2) where rest[1] == "wait": wait(rest[0], request, reply: reply)
         case ("POST", "approvals", 2) where rest[1] == "withdraw": withdraw(rest[0], request, reply: reply)
@@ -41,6 +41,10 @@ extension Gateway {
         return approval
     }
 
+    private func noneOfYours(_ text: String) -> ControlReply {
+        .error(404, "NotFound", "no call of this user has an approval \(quoted(text))")
+    }
+
     private func stateOf(_ approval: Approval) -> JSON {
         let open = approval.state == .pending ? max(.zero, approval.expires.since(clock.now)) : .zero
         let denial = approval.reviews.last { $0.verdict == .deny }
@@ -55,7 +59,7 @@ extension Gateway {
     private func wait(
         _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
     ) {
-        guard let approval = own(text, uid: request.uid) else { return reply(.notFound) }
+        guard let approval = own(text, uid: request.uid) else { return reply(noneOfYours(text)) }
         let seconds = request.query["seconds"].flatMap { Int($0) } ?? 100
         let patience = min(Self.agentWaitMax, .seconds(max(0, seconds)))
         guard approval.state == .pending, patience > .zero else { return reply(.ok(stateOf(approval))) }
@@ -80,7 +84,7 @@ extension Gateway {
     private func withdraw(
         _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
     ) {
-        guard let approval = own(text, uid: request.uid) else { return reply(.notFound) }
+        guard let approval = own(text, uid: request.uid) else { return reply(noneOfYours(text)) }
         guard approval.state == .pending else {
             return reply(.error(409, "AlreadyEnded", "\(approval.id) is \(approval.state.rawValue) already"))
         }

@@ -30,7 +30,8 @@ package func cardText(_ card: JSON) -> String {
     if pairs.count > 20 {
         lines.append(row("", "… and \(pairs.count - 20) more; `show --json` lists all \(pairs.count)"))
     }
-    lines.append(row("with", bounded(shown(what["parameters"]?.text ?? "{}"))))
+    let parameters = what["parameters"]?.text ?? "{}"
+    lines.append(row("with", bounded(shown(parameters)) + mixture(parameters)))
     for (name, title) in [("task", "task"), ("reason", "reason")] {
         guard let claim = requester[name], let text = claim["text"]?.string else {
             lines.append(row(name == "task" ? "why" : "", "no \(title) given"))
@@ -40,7 +41,7 @@ package func cardText(_ card: JSON) -> String {
             row(
                 name == "task" ? "why" : "",
                 "the agent's own words, \(title) (by \(word(claim["source"]))): "
-                    + "\"\(shown(text))\""))
+                    + "\"\(shown(text))\"" + mixture(text)))
     }
     lines.append(row("asked", "by \(words(card["statements"])), decided by \(quorums(card["terms"]))"))
     lines.append(row("allows", allows(card["terms"] ?? .null)))
@@ -69,13 +70,36 @@ private func words(_ json: JSON?) -> String {
 
 private func named(_ resource: String?) -> String {
     guard let resource else { return "?" }
-    return resource == "<unknown>" ? "<unknown> (not named in the request)" : bounded(shown(resource))
+    return resource == "<unknown>"
+        ? "<unknown> (not named in the request)" : bounded(shown(resource)) + mixture(resource)
 }
 
 private func bounded(_ text: String) -> String {
     text.count <= 2_000
         ? text : "\(text.prefix(2_000))… (\(text.utf8.count) bytes in all; `show --json` has the rest)"
 }
+
+/// A remark where a word holds letters of several alphabets that look alike, as `аdmin` with a Cyrillic `а`.
+func mixture(_ text: String) -> String {
+    let isLetter: (Unicode.Scalar) -> Bool = { $0.properties.isAlphabetic }
+    for word in text.unicodeScalars.split(whereSeparator: { !isLetter($0) }) {
+        let found = lookalikes.filter { alphabet in
+            word.contains { scalar in alphabet.ranges.contains { $0.contains(scalar.value) } }
+        }
+        guard found.count > 1 else { continue }
+        let mixed = shown(String(String.UnicodeScalarView(word)))
+        return " (NOTE: `\(brief(mixed))` mixes \(list(found.map(\.name), last: "and")) letters)"
+    }
+    return ""
+}
+
+/// Alphabets with letters that look alike (Unicode blocks).
+private let lookalikes: [(name: String, ranges: [ClosedRange<UInt32>])] = [
+    ("Latin", [0x41...0x5A, 0x61...0x7A, 0xC0...0x24F, 0x1E00...0x1EFF]),
+    ("Greek", [0x370...0x3FF, 0x1F00...0x1FFF]), ("Cyrillic", [0x400...0x52F, 0x1C80...0x1C8F]),
+    ("Armenian", [0x530...0x58F]), ("Cherokee", [0x13A0...0x13FF, 0xAB70...0xABBF]),
+    ("fullwidth", [0xFF21...0xFF3A, 0xFF41...0xFF5A]), ("mathematical", [0x1D400...0x1D7FF]),
+]
 
 private func items(_ what: JSON) -> String {
     guard let count = what["items"]?.integer, count != 1 else { return "" }

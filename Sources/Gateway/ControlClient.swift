@@ -48,8 +48,8 @@ package struct ControlClient: Sendable {
         } catch {
             throw ControlError(
                 status: 0,
-                description:
-                    "the gate cannot be reached at \(socket): \(error). Is `countersign serve` running?")
+                description: "the gate cannot be reached at \(socket): \(words(error)); "
+                    + "is `countersign serve` running?")
         }
         guard let json = try? JSON(parsing: answer.body) else {
             throw ControlError(
@@ -61,5 +61,14 @@ package struct ControlClient: Sendable {
             throw ControlError(status: answer.status, description: shown(text))
         }
         return json
+    }
+}
+
+private func words(_ error: LocalCallError) -> String {
+    switch error {
+    case .unsafe(let part): "the \(part) of the request cannot be sent"
+    case .unreachable: "nobody listens there, or this user may not connect"
+    case .timedOut: "it did not answer in time"
+    case .badReply(let why): why
     }
 }

@@ -180,7 +180,7 @@ extension Gateway {
         _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
     ) {
         guard let id = try? GrantID(parsing: text), let grant = desk.grants[id] else {
-            return reply(.notFound)
+            return reply(.error(404, "NotFound", "there is no grant \(quoted(text))"))
         }
         guard let approver = desk.policy.approvers.approver(forUID: request.uid) else {
             return reply(

@@ -105,6 +105,8 @@ struct SentBook: Hashable, Sendable {
 
     mutating func begin(_ key: SendKey, at now: Instant) {
         prune(at: now)
+        // Sent again after it was forgotten, it is as old as its last sending.
+        if states[key] != nil { order.removeAll { $0.key == key } }
         states[key] = .inFlight
         order.append((key, now))
     }

@@ -109,7 +109,7 @@ extension Gateway {
 }
 
 /// Runs `work` on a thread of its own; false when none could be started.
-private func runDetached(_ work: @escaping @Sendable () -> Void) -> Bool {
+func runDetached(_ work: @escaping @Sendable () -> Void) -> Bool {
     final class Box {
         let work: @Sendable () -> Void
         init(_ work: @escaping @Sendable () -> Void) { self.work = work }

@@ -48,15 +48,21 @@ enum Rebuff {
 
 /// A refusal in words: what the agent is told.
 struct Answer: Hashable {
+    /// Characters of a message: more than any of ours has, were it not for names from outside.
+    static let messageLengthMax = 2_000
+
     let status: Int
     let code: String
+    /// One line that is safe to show.
     let message: String
     let approval: Approval?
 
     init(status: Int, code: String, message: String, approval: Approval? = nil) {
         self.status = status
         self.code = code
-        self.message = message
+        let line = shown(message)
+        self.message =
+            line.count > Self.messageLengthMax ? line.prefix(Self.messageLengthMax - 1) + "…" : line
         self.approval = approval
     }
 }

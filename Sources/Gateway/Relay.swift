@@ -81,7 +81,7 @@ final class Relay: ReplySink, @unchecked Sendable {
     private func wholeArrived(_ head: ReplyHead, _ body: [UInt8], _ outcome: Outcome) {
         self.head = head
         kept = body
-        if body.count > StoredReply.byteCountMax { stream(head) }
+        if body.count > StoredReply.byteCountMax { overflow(head) }
         ended(outcome)
     }
 
@@ -95,7 +95,16 @@ final class Relay: ReplySink, @unchecked Sendable {
         body += bytes
         kept = body
         credit(bytes.count)
-        if body.count > StoredReply.byteCountMax, let head { stream(head) }
+        if body.count > StoredReply.byteCountMax, let head { overflow(head) }
+    }
+
+    /// More has come than is kept, so it streams; but not what refuses the gateway's own key, which may quote
+    /// what was signed, the session token with it. The agent does not get that, and its beginning is enough.
+    private func overflow(_ head: ReplyHead) {
+        let begins = Array((kept ?? []).prefix(StoredReply.byteCountMax))
+        guard credentialFault(StoredReply(status: head.status, fields: head.fields, body: begins)) != nil
+        else { return stream(head) }
+        kept = begins
     }
 
     private func write(_ bytes: [UInt8]) {
@@ -156,8 +165,11 @@ extension Outcome {
 
 /// The code with which AWS refused our own key, if `reply` says so: the operator's business, not the agent's.
 func credentialFault(_ reply: StoredReply) -> String? {
-    guard [400, 401, 403].contains(reply.status), let code = errorCode(reply) else { return nil }
-    return ownCredentialFaults.contains(code) ? code : nil
+    guard [400, 401, 403].contains(reply.status) else { return nil }
+    if let code = errorCode(reply) { return ownCredentialFaults.contains(code) ? code : nil }
+    // The beginning of a long JSON body does not parse.
+    let text = String(decoding: reply.body, as: UTF8.self)
+    return ownCredentialFaults.sorted().first { text.contains("\"\($0)\"") || text.contains("#\($0)\"") }
 }
 
 /// Codes by which AWS says that the signer's key, token or clock is bad.

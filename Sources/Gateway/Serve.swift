@@ -39,6 +39,8 @@ extension Configuration {
 /// - Throws: whatever keeps it from serving, before the first listener opens.
 package func serve(_ configuration: Configuration, out: @escaping @Sendable (String) -> Void) throws {
     try hardenProcess()
+    let speaker = try Speaker(out)
+    defer { speaker.end() }
     let signals = blockSignals([SIGTERM, SIGINT, SIGHUP])
     let clock = Clock()
     let policy = try loadPolicies(configuration.policies)
@@ -57,7 +59,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     let fold = try Fold(folder: folder)
     let lag = clock.begin(notBefore: fold.latest)
     if lag > .seconds(5) {
-        out(
+        speaker.say(
             "countersign: the clock stands \(lag.components.seconds) s before the log's last entry; "
                 + "lifetimes go on from that entry")
     }
@@ -72,7 +74,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
         credentials: credentials,
-        desk: desk, out: out)
+        desk: desk, out: { speaker.say($0) })
     let listeners = try gateway.open(fold)
     var signal: Int32 = 0
     var set = signals

@@ -22,7 +22,8 @@ struct Countersign: ParsableCommand {
             try command.run()
         } catch {
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-            complain(fullMessage(for: error))
+            let text = Array((fullMessage(for: error) + "\n").utf8)
+            _ = write(STDERR_FILENO, text, text.count)
             exit(withError: Exit.cannotTell)
         }
     }

@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,7 @@ import chaos
 import desk
 from gate import GATEWAY_KEYS, Gate
 from policies import AGENTS, table
+from stand import wait_port
 from verifier import Verifier
 
 DELETE = {"service": "dynamodb", "operation": "DeleteItem"}
@@ -304,6 +307,24 @@ def test_a_call_asked_under_other_statements_takes_the_place_of_the_old_one(plac
     thread.join(10)
     assert results[0].status == 200
     place.arrived(1)
+
+
+def test_an_operator_who_stops_reading_stops_nobody(gate_folder):
+    """Cards are printed as they come; a full pipe must not hold the loop, and with it every agent."""
+    with Verifier(GATEWAY_KEYS, responder=chaos.answer) as verifier:
+        gate = Gate(gate_folder, verifier.url)
+        gate.write_policies(**policy(Hold="0s"))
+        child = subprocess.Popen(gate.command(), env=gate.environment(), stdout=subprocess.PIPE)
+        try:
+            wait_port(gate.port, SimpleNamespace(child=child, argv=[], said=lambda: ""))
+            for number in range(64):
+                with suppress(ConnectionRefusedError):
+                    reply = desk.delete(gate.port, f"{number}" + "k" * 2_000, seconds=10)
+                    assert reply.code == "ApprovalRequired", reply
+            assert len(desk.waiting(gate.control)) == 64
+        finally:
+            child.kill()
+            child.communicate()
 
 
 # A failing disk, a clock set back.

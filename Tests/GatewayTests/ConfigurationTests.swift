@@ -1,0 +1,156 @@
+import Recognizing
+import Testing
+import Vocabulary
+
+@testable import Gateway
+
+private func configured(
+    _ flags: [String: [String]] = [:], _ environment: [String: String] = [:], file: [String: [String]] = [:]
+) throws -> Configuration {
+    try Configuration(flags: flags, environment: environment, file: file)
+}
+
+private func refusal(
+    _ flags: [String: [String]] = [:], _ environment: [String: String] = [:], file: [String: [String]] = [:]
+) -> String {
+    do throws(ConfigurationError) {
+        _ = try Configuration(flags: flags, environment: environment, file: file)
+        return "taken"
+    } catch { return error.description }
+}
+
+@Suite("Configuration") struct ConfigurationTests {
+    @Test func `a flag goes before the environment, the environment before the file`() throws {
+        let file = ["region": ["eu-west-1"]]
+        let environment = ["COUNTERSIGN_REGION": "eu-west-2", "AWS_REGION": "eu-west-3"]
+        #expect(try configured(["region": ["eu-west-4"]], environment, file: file).region == "eu-west-4")
+        #expect(try configured([:], environment, file: file).region == "eu-west-2")
+        #expect(try configured([:], ["AWS_REGION": "eu-west-3"], file: file).region == "eu-west-1")
+        #expect(try configured([:], ["AWS_REGION": "eu-west-3"]).region == "eu-west-3")
+        #expect(try configured([:], ["AWS_DEFAULT_REGION": "eu-west-5"]).region == "eu-west-5")
+        #expect(try configured().region == nil)
+    }
+
+    @Test(arguments: Configuration.keys) func `each key is read from all three places`(_ key: String) throws {
+        let values = [
+            "account": "123456789012", "agent": "etl", "allow-same-uid": "true", "listen": "127.0.0.1:9",
+            "log-durability": "synced", "log-reserve": "7", "region": "eu-west-1", "upstream": "https://h",
+        ]
+        let value = values[key] ?? "/somewhere/\(key)"
+        let variable = "COUNTERSIGN_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+        let byFlag = try configured([key: [value]])
+        #expect(byFlag != (try configured()), "the key changes something")
+        #expect(try configured([:], [variable: value]) == byFlag)
+        #expect(try configured(file: [key: [value]]) == byFlag)
+    }
+
+    @Test func `an unknown key of the file is an error that names the known ones`() {
+        let text = refusal(file: ["polices": ["/etc"]])
+        #expect(text.hasPrefix("config.yaml: unknown key `polices`; the keys are account, agent"))
+        #expect(text.hasSuffix("upstream"))
+    }
+
+    @Test func `without anything the sidecar serves one agent on loopback, with its state at home`() throws {
+        let bare = try configured([:], ["HOME": "/home/mia"])
+        #expect(bare.doors.map(\.agent.text) == ["local"])
+        #expect(bare.doors.map(\.address.description) == ["127.0.0.1:8990"])
+        #expect(bare.state == "/home/mia/.local/state/countersign")
+        #expect(bare.controlSocket == "/home/mia/.local/state/countersign/run/control.sock")
+        #expect(!bare.allowsSameUID && !bare.demandsSync && bare.logReserveBytes == 64 << 20)
+        let system = try configured([:], ["STATE_DIRECTORY": "/var/lib/c", "XDG_RUNTIME_DIR": "/run/user/1"])
+        #expect(system.state == "/var/lib/c" && system.agentSocket == "/run/user/1/countersign/agent.sock")
+    }
+
+    @Test func `listeners name their agents`() throws {
+        let doors = try configured([
+            "listen": ["127.0.0.1:1", "etl=[::1]:2", "tf=unix:/run/tf.sock", "x=127.9.9.9:0"],
+            "agent": ["main"],
+        ]).doors
+        #expect(
+            doors.map { "\($0.agent) \($0.address)" }
+                == ["main 127.0.0.1:1", "etl [::1]:2", "tf unix:/run/tf.sock", "x 127.9.9.9:0"])
+        let listed = try configured([:], ["COUNTERSIGN_LISTEN": "127.0.0.1:1,etl=127.0.0.1:2"]).doors
+        #expect(listed.count == 2)
+    }
+
+    @Test(arguments: [
+        "0.0.0.0:8990", "10.0.0.1:1", "[::]:1", "example.com:1", "localhost:1", "127.0.0.1",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1", "127.0.0.1:x", "128.0.0.1:1", "127.0.0.1.5:1", "Etl=127.0.0.1:1", "=127.0.0.1:1",
+        "unix:relative.sock", "",
+    ])
+    func `a listener anywhere but on loopback, or misspelled, is refused`(_ text: String) {
+        #expect(refusal(["listen": [text]]).hasPrefix("listen: "))
+    }
+
+    @Test func `plain http goes to loopback only`() throws {
+        #expect(
+            try configured(["upstream": ["http://127.0.0.1:5000/"]]).upstream
+                == .fixed(authority: "127.0.0.1:5000", usesTLS: false))
+        #expect(
+            try configured(["upstream": ["https://s3.example:443"]]).upstream
+                == .fixed(authority: "s3.example", usesTLS: true))
+        for text in [
+            "http://10.0.0.1:5000", "http://example.com", "ftp://127.0.0.1", "127.0.0.1:5000", "https://",
+            "https://h/path", "https://user@h", "https://h:0", "https://h:65536", "https://h?x",
+            "http://127.0.0.1.evil",
+        ] {
+            #expect(refusal(["upstream": [text]]).hasPrefix("upstream: "), "\(text)")
+        }
+    }
+
+    @Test func `values that are none of their key's are refused by its name`() {
+        for (key, value) in [
+            ("account", "12345678901"), ("account", "1234567890123"), ("account", "12345678901x"),
+            ("agent", "A"), ("agent", "a b"), ("region", "US-EAST-1"), ("region", "us east"),
+            ("allow-same-uid", "yes"), ("allow-same-uid", "1"), ("log-durability", "fast"),
+            ("log-reserve", "-1"), ("log-reserve", "64MB"), ("log-reserve", "x"),
+        ] {
+            #expect(refusal([key: [value]]).hasPrefix("\(key): "), "\(key) \(value)")
+        }
+        #expect(!refusal(["region": ["\u{1B}[2J"]]).contains("\u{1B}"))
+    }
+
+    @Test(arguments: [("0", 0), ("7", 7), ("1KiB", 1_024), ("64MiB", 64 << 20), ("2GiB", 2 << 30)])
+    func `a reserve is a count of bytes`(_ text: String, _ bytes: Int) throws {
+        #expect(try configured(["log-reserve": [text]]).logReserveBytes == bytes)
+    }
+}
+
+@Suite("Environment of an agent") struct AgentEnvironmentTests {
+    private func listeners(_ agents: String...) -> JSON {
+        .object([
+            .init(
+                "listeners",
+                .array(
+                    agents.map {
+                        .object([
+                            .init("agent", .string($0)), .init("address", "127.0.0.1:1"),
+                            .init("region", "eu-west-1"),
+                        ])
+                    }))
+        ])
+    }
+
+    @Test func `the one listener needs no name, one of several does`() throws {
+        let made = try agentEnvironment(listeners: listeners("a"), agent: nil, task: nil, reason: nil)
+        #expect(made.set.first { $0.name == "AWS_ENDPOINT_URL" }?.value == "http://127.0.0.1:1")
+        #expect(made.set.first { $0.name == "AWS_REGION" }?.value == "eu-west-1")
+        #expect(made.unset.contains("AWS_SESSION_TOKEN") && made.unset.contains("AWS_PROFILE"))
+        #expect(throws: ConfigurationError.self) {
+            try agentEnvironment(listeners: listeners("a", "b"), agent: nil, task: nil, reason: nil)
+        }
+        #expect(throws: ConfigurationError.self) {
+            try agentEnvironment(listeners: listeners("a"), agent: "c", task: nil, reason: nil)
+        }
+    }
+
+    @Test func `task and reason are escaped twice: for the token and for the shell`() throws {
+        let made = try agentEnvironment(
+            listeners: listeners("a"), agent: "a", task: "T;1=2", reason: "it's \u{202E}\n")
+        let token = made.set.first { $0.name == "AWS_SESSION_TOKEN" }?.value
+        #expect(token == "task=T%3B1%3D2;reason=it%27s%20%E2%80%AE%0A")
+        #expect(!made.unset.contains("AWS_SESSION_TOKEN"))
+        #expect(shellQuoted("it's $(x) `y`") == "'it'\\''s $(x) `y`'")
+    }
+}

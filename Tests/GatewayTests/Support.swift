@@ -162,6 +162,7 @@ func word(_ rebuff: Rebuff) -> String {
     switch rebuff {
     case .unidentified: "unidentified"
     case .unrecognized: "unrecognized"
+    case .unread: "unread"
     case .denied: "denied"
     case .waiting(let id): "waiting \(id)"
     case .alreadyDenied(let id): "already denied \(id)"

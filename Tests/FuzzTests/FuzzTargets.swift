@@ -264,7 +264,7 @@ private let actions = ActionNames(["s3": ["GetObject", "PutObject"], "dynamodb":
 @Sendable private func verifyLog(_ bytes: [UInt8]) {
     let folder = "/dev/shm/countersign-fuzz-\(getpid())"
     mkdir(folder, 0o700)
-    let path = "\(folder)/000000000001.jsonl"
+    let path = "\(folder)/000001.jsonl"
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     guard file >= 0 else { return }
     _ = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }

@@ -112,4 +112,50 @@ import Vocabulary
         #expect(try delete(1000).meaning.pairs.count == 1000)
         #expect(throws: RecognitionError.self) { try delete(1001) }
     }
+
+    @Test func `a call of very many names is refused before it keeps others waiting`() throws {
+        func json(_ target: String, _ body: String) throws -> Call {
+            try call(
+                "POST", "/", [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")],
+                body: body, service: String(target.hasPrefix("AmazonSSM") ? "ssm" : "ecs"))
+        }
+        func names(_ count: Int) -> String { (0..<count).map { "\"n\($0)\"" }.joined(separator: ",") }
+        #expect(
+            try json("AmazonSSM.DeleteParameters", "{\"Names\":[\(names(4_000))]}").meaning.pairs.count
+                == 4_000)
+        #expect(throws: RecognitionError.self) {
+            try json("AmazonSSM.DeleteParameters", "{\"Names\":[\(names(4_001))]}")
+        }
+        let describe = "AmazonEC2ContainerServiceV20141113.DescribeClusters"
+        #expect(try json(describe, "{\"clusters\":[\(names(4_000))]}").meaning.pairs.count == 4_000)
+        #expect(throws: RecognitionError.self) { try json(describe, "{\"clusters\":[\(names(4_001))]}") }
+
+        func strangers(_ count: Int) -> String { (0..<count).map { "\"x\($0)\":1" }.joined(separator: ",") }
+        #expect(throws: Never.self) { try json("AmazonSSM.DescribeParameters", "{\(strangers(100))}") }
+        #expect(throws: RecognitionError.self) {
+            try json("AmazonSSM.DescribeParameters", "{\(strangers(120))}")
+        }
+    }
+
+    @Test func `a declaration of XML is short, and the parts of a form's names are counted`() throws {
+        let keys = "<Delete><Object><Key>a</Key></Object></Delete>"
+        let blanks = String(repeating: " ", count: 200)
+        #expect(throws: Never.self) {
+            try call("POST", "/logs?delete", body: "<?xml version='1.0' encoding='UTF-8'?>\(keys)")
+        }
+        #expect(throws: RecognitionError.self) {
+            try call("POST", "/logs?delete", body: "<?xml version='1.0'\(blanks)?>\(keys)")
+        }
+        func form(_ count: Int) throws -> Call {
+            let deep = (0..<count).map { number in
+                [String](repeating: "a\(number)", count: 31).joined(separator: ".") + "=1"
+            }
+            return try call(
+                "POST", "/", [("content-type", "application/x-www-form-urlencoded")],
+                body: (["Action=ListUsers&Version=2010-05-08"] + deep).joined(separator: "&"),
+                service: "iam")
+        }
+        #expect(throws: Never.self) { try form(100) }
+        #expect(throws: RecognitionError.self) { try form(7_000) }
+    }
 }

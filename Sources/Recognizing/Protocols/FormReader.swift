@@ -8,6 +8,8 @@ import Vocabulary
 struct FormReader {
     let isEC2: Bool
     private let part = "the form"
+    /// The most parts of all names together.
+    private let stepCountMax = 200_000
 
     /// A dotted name's node.
     private final class Node {
@@ -29,10 +31,13 @@ struct FormReader {
     /// The parameters that `items` (without `Action` and `Version`) write.
     func read(_ items: [QueryItem], as shape: CatalogShape?) throws(RecognitionError) -> JSON {
         let root = Node()
+        var stepCount = 0
         for item in items {
             var node = root
             let steps = item.name.split(separator: ".", omittingEmptySubsequences: false)
             guard steps.count <= 32 else { throw malformed(item.name, "is nested too deep") }
+            stepCount += steps.count
+            guard stepCount <= stepCountMax else { throw malformed(item.name, "is one part too many") }
             for step in steps {
                 guard !step.isEmpty else { throw malformed(item.name, "has an empty part") }
                 node = node.child(String(step))

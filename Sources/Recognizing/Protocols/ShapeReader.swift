@@ -67,6 +67,11 @@ struct ShapeReader {
     {
         var read: [JSON.Member] = []
         var seen: Set<[UInt8]> = []
+        // Names that the model does not have are looked up in vain: a million of them would take seconds.
+        guard members.count <= shape.members.count + unmodeledCountMax else {
+            let path = path()
+            throw .malformed(part: part, why: "`\(path.isEmpty ? "." : path)` has too many members")
+        }
         for member in members {
             func spot() -> String {
                 let above = path()
@@ -103,6 +108,9 @@ struct ShapeReader {
         return shape.members.first { $0.name.asciiLowercased.isSame(as: lower) }
     }
 }
+
+/// The most members of one structure that the model does not have.
+private let unmodeledCountMax = 100
 
 /// The name under which a parameter is kept that the model does not have: `?Name`. No model name begins so,
 /// and what AWS ignores must never be read as what it heeds.

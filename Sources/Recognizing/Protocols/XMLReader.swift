@@ -46,7 +46,7 @@ private struct XMLReader {
 
     mutating func document() throws(RecognitionError) -> XMLElement {
         if starts(with: "<?xml ") {
-            guard let end = find("?>") else { throw fail("the declaration does not end") }
+            guard let end = find("?>", within: 128) else { throw fail("the declaration does not end") }
             let words = String(decoding: bytes[(at + 6)..<end], as: UTF8.self).asciiLowercased
                 .split { " \t\r\n".contains($0) }
             // XML 1.1 has other characters and line ends; another encoding is another text.
@@ -201,9 +201,9 @@ private struct XMLReader {
 
     private func starts(with text: String) -> Bool { bytes[at...].starts(with: text.utf8) }
 
-    private func find(_ mark: String) -> Int? {
-        let mark = Array(mark.utf8)
-        guard bytes.count >= mark.count else { return nil }
-        return (at...(bytes.count - mark.count)).first { bytes[$0...].starts(with: mark) }
+    /// Where `mark` next begins, if it ends among the next `limit` bytes.
+    private func find(_ mark: String, within limit: Int) -> Int? {
+        let next = bytes[at...].prefix(limit)
+        return next.indices.first { next[$0...].starts(with: mark.utf8) }
     }
 }

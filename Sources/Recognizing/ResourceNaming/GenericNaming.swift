@@ -137,7 +137,7 @@ enum GenericNaming {
         let sources = type.variables.map { (name: $0.name, source: $0.source.map(ValueSource.init)) }
         var rounds: [(list: String, element: JSON)?] = []
         for list in unique(sources.flatMap { $0.source?.lists ?? [] }) {
-            rounds += found(at: list, in: draft.facts.parameters).map { (list, $0) }
+            rounds += try few(found(at: list, in: draft.facts.parameters), at: list).map { (list, $0) }
         }
         var (filled, shares): (Filled, [Share]) = (Filled(), [])
         for round in rounds.isEmpty ? [nil] : rounds {
@@ -232,7 +232,7 @@ enum GenericNaming {
         at path: String, in parameters: JSON, spot: String? = nil
     ) throws(RecognitionError) -> [String] {
         var texts: [String] = []
-        for value in found(at: path, in: parameters) {
+        for value in try few(found(at: path, in: parameters), at: spot ?? path) {
             let text: String
             switch value {
             case .string(let string): text = string

@@ -16,6 +16,10 @@ package struct NamedPairs: Hashable, Sendable {
     }
 }
 
+/// The most pairs of one call. S3's batch of 1,000 deletes has at most three for each key; nothing of AWS has
+/// more. A call of a million names would keep every other one waiting.
+let pairCountMax = 4_000
+
 /// The (IAM action, resource) pairs of a call, from its parsed parameters.
 ///
 /// Ten services are named exactly, by the Service Authorization Reference and their own documentation; every
@@ -37,6 +41,9 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     // nothing allows.
     if draft.wants.isEmpty {
         draft.want(Action(prefix: facts.model.service.iamPrefix, name: facts.operation), on: .unknown)
+    }
+    guard draft.wants.count <= pairCountMax else {
+        throw .malformed(part: "the call", why: "it touches more than \(pairCountMax) things")
     }
     let pairs = draft.wants.map { want in
         let listed = catalog.listedAction(prefix: want.action.prefix, name: want.action.name)
@@ -71,4 +78,12 @@ func exactNamer(service: String, operation: String) -> ((inout Draft) throws(Rec
 private func nameMetrics(_ draft: inout Draft) throws(RecognitionError) {
     try GenericNaming.name(&draft)
     draft.fill("cloudwatch:namespace", from: "Namespace")
+}
+
+/// `values`, unless they are more than a call may name.
+func few(_ values: [JSON], at path: String) throws(RecognitionError) -> [JSON] {
+    guard values.count <= pairCountMax else {
+        throw .malformed(part: path, why: "names more than \(pairCountMax) things")
+    }
+    return values
 }

@@ -73,6 +73,9 @@ struct Parameters {
     func entries(_ name: String) throws(RecognitionError) -> [JSON.Member] {
         guard let value = value(name) else { return [] }
         guard let members = value.members else { throw malformed(name, "must be a map") }
+        guard members.count <= pairCountMax else {
+            throw malformed(name, "has more than \(pairCountMax) entries")
+        }
         return members
     }
 
@@ -97,6 +100,9 @@ struct Parameters {
     private func elements(_ name: String) throws(RecognitionError) -> [JSON] {
         guard let value = value(name) else { return [] }
         guard let elements = value.array else { throw malformed(name, "must be a list") }
+        guard elements.count <= pairCountMax else {
+            throw malformed(name, "has more than \(pairCountMax) elements")
+        }
         return elements
     }
 }

@@ -92,6 +92,15 @@ targets.append(
             name: "Fuzzing", dependencies: parsers, path: "Tests/FuzzTests", exclude: ["FindingTests.swift"])
         : .testTarget(name: "FuzzTests", dependencies: parsers, exclude: ["Fuzzing.swift"]))
 
+// COUNTERSIGN_BENCH=1 adds what scripts/bench measures the core of a call with.
+if Context.environment["COUNTERSIGN_BENCH"] != nil {
+    targets.append(
+        .executableTarget(
+            name: "countersign-bench",
+            dependencies: ["Vocabulary", "Hashing", "SigV4", "Recognizing", "Deciding"],
+            path: "Tests/Bench"))
+}
+
 let package = Package(
     name: "countersign",
     products: coreOnly ? [] : [.executable(name: "countersign", targets: ["countersign"])],

@@ -26,6 +26,28 @@ private func named(
         #expect(try named("iam", "CreateRole", ["RoleName": "app"]).pairs[0].resource.isKnown)
     }
 
+    @Test func `API Gateway's resource is the path, as the ARN has it`() throws {
+        func resources(_ operation: String, _ parameters: JSON) throws -> [String] {
+            try named("apigateway", operation, parameters).pairs.map(\.resource.description)
+        }
+        let domain: JSON = ["domainName": "a.example.com", "domainNameId": "d1"]
+        #expect(
+            try resources("GetBasePathMappings", domain)
+                == ["arn:aws:apigateway:us-east-1::/domainnames/a.example.com+d1/basepathmappings"])
+        #expect(
+            try resources("DeleteDomainName", domain)
+                == ["arn:aws:apigateway:us-east-1:111122223333:/domainnames/a.example.com+d1"])
+        #expect(
+            try resources("GetTags", ["resourceArn": "arn:aws:apigateway:us-east-1::/apis/a"])
+                == [
+                    "arn:aws:apigateway:us-east-1::/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2Fa"
+                ])
+        // A value with a slash is no one segment.
+        #expect(
+            try resources("GetStage", ["restApiId": "a1", "stageName": "x/../y"])
+                == ["arn:aws:apigateway:us-east-1::/restapis/a1/stages/<unknown>"])
+    }
+
     @Test func `levels are the actions' own, sensitivity is the operation's`() throws {
         let copy = try named(
             "s3", "CopyObject", ["Bucket": "logs", "Key": "k", "CopySource": "src/k", "ACL": "private"])

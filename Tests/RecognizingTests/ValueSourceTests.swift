@@ -50,6 +50,9 @@ import Vocabulary
             ("A ~ last(/)", "a/", "(unreadable)"), ("A ~ id(vol-)", "vol-1", "vol-1"),
             ("A ~ id(vol-)", "i-1", "(of another)"), ("A ~ id(vol-) | 'x'", "i-1", "(of another)"),
             ("A ~ id(tgw-)", "tgw-attach-1", "(of another)"), ("A ~ id(i-)", "i-", "(of another)"),
+            ("A ~ begins(us.)", "us.a.b-1:0", "us.a.b-1:0"), ("A ~ begins(us.)", "usa.b", "(of another)"),
+            ("A ~ begins(a.) | A ~ begins(b.)", "b.1", "b.1"),
+            ("A ~ begins(a.) | A ~ begins(b.)", "c.1", "(of another)"),
         ])
     func transforms(_ source: String, _ text: String, _ expected: String?) throws {
         #expect(try Self.value(source, #"{"A": "\#(text)"}"#) == expected)
@@ -77,6 +80,8 @@ import Vocabulary
             ("!A", "{}", true), ("!A", #"{"A": "x"}"#, false),
             ("A='x'", #"{"A": "x"}"#, true), ("A='x'", #"{"A": "xy"}"#, false), ("A='x'", "{}", false),
             ("A^='x'", #"{"A": "xy"}"#, true), ("A^='x'", #"{"A": "y"}"#, false),
+            ("!A='x'", #"{"A": "x"}"#, false), ("!A='x'", #"{"A": "y"}"#, true), ("!A='x'", "{}", true),
+            ("!A^='x'", #"{"A": "xy"}"#, false), ("!A^='x'", #"{"A": "y"}"#, true),
             ("A & !B", #"{"A": "x"}"#, true), ("A & !B", #"{"A": "x", "B": "y"}"#, false),
             ("L[].K='x'", #"{"L": [{"K": "y"}, {"K": "x"}]}"#, true),
         ])

@@ -44,6 +44,9 @@ class Tally:
     answers: Counter = field(default_factory=Counter)
     approved: dict[str, str] = field(default_factory=dict)
     starts: list[float] = field(default_factory=list)
+    #: whole requests that reached the upstream, and looks at the log that found it sound
+    arrived: int = 0
+    verified: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, kind: str, status: int | str) -> None:
@@ -134,6 +137,7 @@ def check(gate: Gate, arrivals: list[Arrival], tally: Tally) -> list[str]:
     verified = gate.verify_log()
     if verified.returncode != 0:
         faults.append(f"log verify: {verified.returncode} {verified.stdout}{verified.stderr}")
+    tally.verified += verified.returncode == 0
     entries = gate.entries()
     intents = Counter(e.get("invocation") for e in entries if e.get("type") == "request")
     sent = Counter()
@@ -200,6 +204,8 @@ def run(rounds: int, folder: Path, seed: int, clients: int = 16, tell=lambda tex
         total.answers += load.tally.answers
         total.approved |= load.tally.approved
         total.starts += load.tally.starts
+        total.arrived += sum(not arrival.violations for arrival in verifier.seen())
+        total.verified += load.tally.verified
         shutil.rmtree(state)
     return total
 
@@ -223,8 +229,9 @@ def main() -> int:
     if not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
     starts = sorted(tally.starts)
-    print(f"chaos: {options.rounds} kills in {time.monotonic() - begun:.0f} s; sent {dict(tally.sent)}; answers "
-          f"{dict(tally.answers)}; {len(tally.approved)} approved; start {starts[len(starts) // 2] * 1000:.0f} ms median")
+    print(f"chaos: {options.rounds} kills in {time.monotonic() - begun:.0f} s; clients sent {dict(tally.sent)}; answers "
+          f"{dict(tally.answers)}; {len(tally.approved)} deletes held and approved; {tally.arrived} requests arrived "
+          f"upstream; the log verified {tally.verified} times; start {starts[len(starts) // 2] * 1000:.0f} ms median")
     return 0
 
 

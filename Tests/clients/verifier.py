@@ -342,7 +342,7 @@ def _close(sock: socket.socket) -> None:
 
 
 def make_tls(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A CA and a certificate for 127.0.0.1, made anew in `folder`; the context to serve with and the CA's file."""
+    """A CA and a certificate for 127.0.0.1 and localhost, made anew in `folder`; the context to serve with and the CA's file."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -358,8 +358,9 @@ def make_tls(folder: Path) -> tuple[ssl.SSLContext, Path]:
                 .add_extension(x509.BasicConstraints(ca=index == 0, path_length=None), critical=True))
 
     ca = build(0).sign(keys[0], hashes.SHA256())
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    leaf = build(1).add_extension(x509.SubjectAlternativeName([address]), critical=False).sign(keys[0], hashes.SHA256())
+    # By name too: nginx, the benchmark's peer, compares names only.
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    leaf = build(1).add_extension(here, critical=False).sign(keys[0], hashes.SHA256())
     ca_file, chain_file = folder / "ca.pem", folder / "verifier.pem"
     ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     chain_file.write_bytes(

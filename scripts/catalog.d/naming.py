@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|id|last|first|rest)\(([^()]*)\)$|lower$")
+TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest)\(([^()]*)\)$|lower$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=)'([^']*)')?$")
 
 
@@ -55,7 +55,7 @@ def conditions(text):
     found = []
     for one in text.split(" & "):
         match = CONDITION.match(one)
-        if not match or not PATH.match(match[2]) or match[1] and match[3]:
+        if not match or not PATH.match(match[2]):
             raise NamingError(f"`{text}` is no condition")
         found.append(match[2])
     return found
@@ -141,12 +141,17 @@ class ServiceRow:
                         raise NamingError(f"{self.name}, {where}: `{value}` is not in the request")
                     continue
                 resource = replace(resource, condition=value)
-            elif key == "ARN":
+            elif key in ("ARN", "ARN|name"):
                 if value and not reaches(service, operation, value):
                     if not is_general:
                         raise NamingError(f"{self.name}, {where}: no member `{value}`")
                     continue
-                resource = replace(resource, arn_path=value, may_be_name=False)
+                resource = replace(resource, arn_path=value, may_be_name=key != "ARN")
+            elif key in PLACE and key in names and value == "?":
+                # A variable that no member fills; the place of the call would fill its own.
+                resource = replace(resource, format=resource.format.replace(f"${{{key}}}", f"${{Any{key}}}"),
+                                   fills=resource.fills + ((f"Any{key}", ""),))
+                fills[f"Any{key}"] = ""
             elif key in names:
                 source = self.source(service, operation, value, is_general, where)
                 if source is None:

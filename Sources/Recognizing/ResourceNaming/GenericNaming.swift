@@ -27,7 +27,7 @@ enum GenericNaming {
             } else if action.isStar {
                 resources = [.star]
             } else if action.resources.isEmpty {
-                resources = [try path(of: draft)]
+                resources = [try PathNaming.path(of: draft)]
             } else {
                 resources = try self.resources(of: action, draft)
             }
@@ -247,32 +247,6 @@ enum GenericNaming {
             texts.append(text)
         }
         return texts
-    }
-
-    // MARK: - API Gateway
-
-    /// API Gateway's resource is the request's path: `arn:aws:apigateway:REGION::/restapis/r1/stages/s`. A
-    /// label whose value is not there or holds a slash is an unknown run.
-    private static func path(of draft: Draft) throws(RecognitionError) -> Resource {
-        let model = draft.facts.model
-        guard model.service.namesResourcesByPath, let input = model.input else { return .unknown }
-        let template = model.uriTemplate.parts(by: 0x3F, maxSplits: 1)[0]
-        var parts: [Resource.Part] = []
-        for segment in (template.after("/v2") ?? template).parts(by: 0x2F).dropFirst() {
-            parts.append(.known("/"))
-            guard let open = segment.after("{") else {
-                parts.append(.known(segment))
-                continue
-            }
-            let label = String(decoding: open.utf8.prefix { $0 != 0x7D && $0 != 0x2B }, as: UTF8.self)
-            let member = input.members.first { $0.location == .uri && $0.wireName == label }
-            let texts =
-                try member.map { member throws(RecognitionError) in
-                    try values(at: member.name, in: draft.facts.parameters)
-                } ?? []
-            parts.append(texts.count == 1 && !texts[0].utf8.contains(0x2F) ? .known(texts[0]) : .unknown)
-        }
-        return draft.place.ofAWS.resource("apigateway", tail: parts)
     }
 
     // MARK: - Tags

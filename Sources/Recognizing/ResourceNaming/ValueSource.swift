@@ -11,7 +11,7 @@ import Vocabulary
 /// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what the first colon leaves,
 ///   nothing if there is none;
 /// - `id(vol-)`: the whole, if it begins so and goes on in letters and digits: else it names a resource of
-///   another type;
+///   another type; `begins(us.)`: the same, whatever follows;
 /// - `lower`: in lower case.
 ///
 /// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
@@ -112,6 +112,8 @@ struct ValueSource {
                 guard let rest = text.after(argument), rest.isName(others: "") else {
                     return .ofAnother(whole)
                 }
+            case "begins":
+                guard text.begins(with: argument) else { return .ofAnother(whole) }
             case "lower": text = text.asciiLowercased
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
             default: return .unreadable(whole)
@@ -123,8 +125,8 @@ struct ValueSource {
 
 /// When an action is needed or a resource touched: all of its terms between ` & ` hold.
 ///
-/// `Member`: the request says something there; `!Member`: it does not; `Member='x'`: a value is `x`;
-/// `Member^='x'`: one begins with `x`.
+/// `Member`: the request says something there; `Member='x'`: a value is `x`; `Member^='x'`: one begins with
+/// `x`. A `!` before a term: it does not hold.
 struct CallCondition {
     private let text: String
 
@@ -133,26 +135,21 @@ struct CallCondition {
     /// Whether `parameters` meet it.
     func holds(in parameters: JSON) throws(RecognitionError) -> Bool {
         for term in text.split(by: " & ") {
-            if let path = term.after("!") {
-                if GenericNaming.isSaid(path, in: parameters) { return false }
-                continue
-            }
-            let path = String(decoding: term.utf8.prefix { $0 != 0x3D && $0 != 0x5E }, as: UTF8.self)
-            guard path.utf8.count < term.utf8.count else {
-                if !GenericNaming.isSaid(path, in: parameters) { return false }
-                continue
-            }
-            let wanted = String(
-                decoding: term.utf8.drop { $0 != 0x27 }.dropFirst().dropLast(), as: UTF8.self)
-            let begins = term.utf8.dropFirst(path.utf8.count).first == 0x5E
-            let values = try GenericNaming.values(at: path, in: parameters)
-            guard
-                values.contains(where: {
-                    begins ? $0.begins(with: wanted) : $0.utf8.elementsEqual(wanted.utf8)
-                })
-            else { return false }
+            let refused = term.after("!")
+            guard try Self.holds(refused ?? term, in: parameters) == (refused == nil) else { return false }
         }
         return true
+    }
+
+    /// Whether `parameters` meet one term.
+    private static func holds(_ term: String, in parameters: JSON) throws(RecognitionError) -> Bool {
+        let path = String(decoding: term.utf8.prefix { $0 != 0x3D && $0 != 0x5E }, as: UTF8.self)
+        guard path.utf8.count < term.utf8.count else { return GenericNaming.isSaid(path, in: parameters) }
+        let wanted = String(decoding: term.utf8.drop { $0 != 0x27 }.dropFirst().dropLast(), as: UTF8.self)
+        let begins = term.utf8.dropFirst(path.utf8.count).first == 0x5E
+        return try GenericNaming.values(at: path, in: parameters).contains {
+            begins ? $0.begins(with: wanted) : $0.utf8.elementsEqual(wanted.utf8)
+        }
     }
 }
 

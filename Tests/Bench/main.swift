@@ -1,0 +1,107 @@
+// What the core of one call costs, alone and in this process: a signature, a decision, a recognition. Run by
+// `scripts/bench`. Prints nanoseconds of this thread's CPU time: the median and the spread of seven repeats.
+
+import Deciding
+import Glibc
+import Hashing
+import Recognizing
+import SigV4
+import Vocabulary
+
+private func threadNanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// `countersign-bench recognition` measures only what begins so: for a profiler.
+private let wanted = CommandLine.arguments.dropFirst().first
+
+/// Runs `body` often enough to be measured, seven times, and prints what one run of it takes.
+private func measure(_ name: String, count: Int = 20_000, _ body: () throws -> Int) throws {
+    if let wanted, !name.hasPrefix(wanted) { return }
+    var sink = 0
+    for _ in 0..<(count / 10) { sink &+= try body() }
+    var each: [Int] = []
+    for _ in 0..<7 {
+        let begun = threadNanoseconds()
+        for _ in 0..<count { sink &+= try body() }
+        each.append((threadNanoseconds() - begun) / count)
+    }
+    each.sort()
+    // The sum is used, so that nothing that was measured can be left out.
+    let mark = sink == 0 ? " (nothing was done)" : ""
+    print("\(name): \(each[3]) ns (\(each[0])-\(each[6]))\(mark)")
+}
+
+private let account = "123456789012"
+private let body = Array(
+    (##"{"TableName": "orders", "Key": {"id": {"S": "o-91"}}, "ConsistentRead": true, "##
+        + ##""ProjectionExpression": "#i, customer, #s, total, lines[0], lines[1], lines[2], lines[3]", "##
+        + ##""ExpressionAttributeNames": {"#i": "id", "#s": "state"}, "ReturnConsumedCapacity": "NONE"}"##)
+        .utf8)
+private let fields = [
+    HeaderField("Host", "127.0.0.1:8990"), HeaderField("Accept-Encoding", "identity"),
+    HeaderField("X-Amz-Target", "DynamoDB_20120810.GetItem"),
+    HeaderField("Content-Type", "application/x-amz-json-1.0"),
+    HeaderField(
+        "User-Agent",
+        "aws-cli/2.27.0 md/awscrt#0.26.1 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.13.2 "
+            + "md/pyimpl#CPython"
+    ),
+    HeaderField("amz-sdk-invocation-id", "6a1f5e0c-9d4b-4f8e-8d0a-2f7b7e3c1a55"),
+    HeaderField("amz-sdk-request", "attempt=1; max=5"), HeaderField("Content-Length", String(body.count)),
+]
+private let caller = Caller(
+    agent: try AgentName(parsing: "support-7"), session: SessionID(random: 1), strength: .listener, task: nil,
+    reason: nil, scope: nil)
+private let now = Instant(secondsSinceEpoch: 1_795_338_723)
+
+/// A set of `count` statements, each for a table and two actions of its own; the last is for the call's.
+private func policies(_ count: Int) throws -> PolicySet {
+    let perFile = 1_000
+    let files = stride(from: 1, through: count, by: perFile).map { first in
+        var text = "Countersign: 1\nId: bench-\(first)\nAgents: [\"support-*\"]\nStatement:\n"
+        for number in first...min(first + perFile - 1, count) {
+            let table = number == count ? "orders" : "table-\(number)"
+            text += "  - Sid: S\(number)\n    Effect: Allow\n    Action: [dynamodb:GetItem, dynamodb:Query]\n"
+            text += "    Resource: \"arn:aws:dynamodb:us-east-1:\(account):table/\(table)\"\n"
+        }
+        return PolicyFile(name: "bench-\(first).yaml", bytes: Array(text.utf8))
+    }
+    return try PolicySet.load(files: files, actions: ActionNames(.builtIn))
+}
+
+// One signature, as ``Signing/sign`` makes it: the body's hash, canonical request, string to sign, fields.
+private let credentials = Credentials(
+    accessKeyID: "AKIAGATEWAYKEY000001",
+    secretKey: Secret(Array("bench/secret/of+the/gateway/Zk3v9Qw1Xy7".utf8)),
+    sessionToken: nil, expiration: nil)
+private let keys = SigningKeys()
+try measure("signature: \(body.count) B body, \(fields.count - 2) fields") {
+    let input = SigningInput(
+        method: "POST", path: "/", query: "", pathRule: .normalized,
+        authority: "dynamodb.us-east-1.amazonaws.com",
+        fields: Array(fields[1..<(fields.count - 1)]), payload: sha256(body), sendsPayloadHash: false,
+        region: "us-east-1", service: "dynamodb")
+    return signByHeaders(input, with: credentials, at: now, keys: keys).fields.count
+}
+
+private let request = InboundRequest(
+    head: RequestHead(method: "POST", target: "/", fields: fields), body: body)
+private let setting = RecognitionSetting(account: account, region: "us-east-1")
+try measure("recognition: GetItem") {
+    try recognize(request, caller: caller, setting: setting).sealed.fields.count
+}
+
+private let meaning = try recognize(request, caller: caller, setting: setting).meaning
+private let grants = GrantBook()
+for count in [10, 10_000] {
+    let set = try policies(count)
+    try measure("decision: among \(count) statements", count: 200_000 / count) {
+        guard case .allow = decide(meaning, caller: caller, under: set, grants: grants, at: now) else {
+            return 0
+        }
+        return 1
+    }
+}

@@ -49,6 +49,8 @@ import Vocabulary
             ("A ~ before(:)", "arn:aws:x:us-east-1:111122223333:y", "arn:aws:x:us-east-1:111122223333:y"),
             ("A ~ last(/)", "a/", "(unreadable)"), ("A ~ id(vol-)", "vol-1", "vol-1"),
             ("A ~ id(vol-)", "i-1", "(of another)"), ("A ~ id(vol-) | 'x'", "i-1", "(of another)"),
+            ("A ~ begins(ou-)", "ou-a-1", "ou-a-1"), ("A ~ begins(ou-)", "r-a", "(of another)"),
+            ("A ~ global ~ lower", "CLOUDFRONT", "global"), ("A ~ global ~ lower", "REGIONAL", "regional"),
             ("A ~ id(tgw-)", "tgw-attach-1", "(of another)"), ("A ~ id(i-)", "i-", "(of another)"),
             ("A ~ begins(us.)", "us.a.b-1:0", "us.a.b-1:0"), ("A ~ begins(us.)", "usa.b", "(of another)"),
             ("A ~ begins(a.) | A ~ begins(b.)", "b.1", "b.1"),
@@ -83,6 +85,9 @@ import Vocabulary
             ("!A='x'", #"{"A": "x"}"#, false), ("!A='x'", #"{"A": "y"}"#, true), ("!A='x'", "{}", true),
             ("!A^='x'", #"{"A": "xy"}"#, false), ("!A^='x'", #"{"A": "y"}"#, true),
             ("A & !B", #"{"A": "x"}"#, true), ("A & !B", #"{"A": "x", "B": "y"}"#, false),
+            ("!A='x'", #"{"A": "y"}"#, true), ("!A='x'", "{}", true), ("!A='x'", #"{"A": "x"}"#, false),
+            ("!A or A='x'", #"{"A": "x"}"#, true), ("!A or A='x'", #"{"A": "y"}"#, false),
+            ("A & B or C", #"{"C": "x"}"#, true), ("A & B or C", #"{"A": "x"}"#, false),
             ("L[].K='x'", #"{"L": [{"K": "y"}, {"K": "x"}]}"#, true),
         ])
     func conditions(_ text: String, _ parameters: String, _ expected: Bool) throws {

@@ -383,7 +383,10 @@ class Finder:
     def one(self, kind, form, required):
         # A star in a format stands for what the reference leaves open, and is no text of any ARN.
         form = form.replace("*", "${Any}")
-        form = VARIABLE.sub(lambda match: "${Account}" if flat(match[1]) in ACCOUNTS else match[0], form)
+        # The owner of a resource is the account of the call; an account that is the resource itself is not.
+        *place, name = form.split(":", 5)
+        place = [VARIABLE.sub(lambda match: "${Account}" if flat(match[1]) in ACCOUNTS else match[0], one) for one in place]
+        form = ":".join([*place, name.replace("${Account}", "${AccountId}")])
         variables = [name for name in VARIABLE.findall(form) if name not in PARTS]
         fills = tuple((name, "" if name == "Any" else self.fill(kind, name, len(variables))) for name in variables)
         path, may_be_name = self.whole_arn(kind, form, all(path for _, path in fills))

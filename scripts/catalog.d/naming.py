@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest)\(([^()]*)\)$|lower$")
+TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest)\(([^()]*)\)$|(lower|global)$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=)'([^']*)')?$")
 
 
@@ -53,7 +53,7 @@ def reaches(service, operation, path):
 def conditions(text):
     """The paths that a condition looks at."""
     found = []
-    for one in text.split(" & "):
+    for one in re.split(" & | or ", text):
         match = CONDITION.match(one)
         if not match or not PATH.match(match[2]):
             raise NamingError(f"`{text}` is no condition")
@@ -119,8 +119,9 @@ class ServiceRow:
                     (f"{operation.name} fills", row.get("fills", {})),
                     (f"{operation.name} {one.type}", row.get("types", {}).get(one.type, {})),
                     (f"{operation.name} {one.type}", (own or {}).get(one.type, {}))]
-            if any(changes is None for _, changes in rows):
-                self.used.add(f"{operation.name} {one.type}")
+            gone = {where for where, changes in rows if changes is None}
+            if gone:
+                self.used |= gone
                 continue
             for where, changes in rows:
                 one = self.changed(service, operation, one, changes, where)

@@ -11,8 +11,9 @@ import Vocabulary
 /// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what the first colon leaves,
 ///   nothing if there is none;
 /// - `id(vol-)`: the whole, if it begins so and goes on in letters and digits: else it names a resource of
-///   another type; `begins(us.)`: the same, whatever follows;
-/// - `lower`: in lower case.
+///   another type;
+/// - `begins(r-)`: the same with anything after that beginning;
+/// - `lower`: in lower case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
 ///
 /// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
 struct ValueSource {
@@ -112,8 +113,8 @@ struct ValueSource {
                 guard let rest = text.after(argument), rest.isName(others: "") else {
                     return .ofAnother(whole)
                 }
-            case "begins":
-                guard text.begins(with: argument) else { return .ofAnother(whole) }
+            case "begins": if !text.begins(with: argument) { return .ofAnother(whole) }
+            case "global": text = text.utf8.elementsEqual("CLOUDFRONT".utf8) ? "global" : text
             case "lower": text = text.asciiLowercased
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
             default: return .unreadable(whole)
@@ -123,10 +124,10 @@ struct ValueSource {
     }
 }
 
-/// When an action is needed or a resource touched: all of its terms between ` & ` hold.
+/// When an action is needed or a resource touched: all terms between ` & ` of one part between ` or ` hold.
 ///
 /// `Member`: the request says something there; `Member='x'`: a value is `x`; `Member^='x'`: one begins with
-/// `x`. A `!` before a term: it does not hold.
+/// `x`; `!` before any of them: it is not so.
 struct CallCondition {
     private let text: String
 
@@ -134,14 +135,17 @@ struct CallCondition {
 
     /// Whether `parameters` meet it.
     func holds(in parameters: JSON) throws(RecognitionError) -> Bool {
-        for term in text.split(by: " & ") {
-            let refused = term.after("!")
-            guard try Self.holds(refused ?? term, in: parameters) == (refused == nil) else { return false }
+        for part in text.split(by: " or ") {
+            var holds = true
+            for term in part.split(by: " & ") where holds {
+                let negated = term.after("!")
+                holds = try Self.holds(negated ?? term, in: parameters) == (negated == nil)
+            }
+            if holds { return true }
         }
-        return true
+        return false
     }
 
-    /// Whether `parameters` meet one term.
     private static func holds(_ term: String, in parameters: JSON) throws(RecognitionError) -> Bool {
         let path = String(decoding: term.utf8.prefix { $0 != 0x3D && $0 != 0x5E }, as: UTF8.self)
         guard path.utf8.count < term.utf8.count else { return GenericNaming.isSaid(path, in: parameters) }

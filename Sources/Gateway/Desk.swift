@@ -83,7 +83,8 @@ struct StoredReply: Hashable, Sendable {
 
 /// The uses that were sent, by invocation: a later attempt gets the stored outcome, never a second send.
 ///
-/// Keeps at most ``countMax`` for ``keptFor``; the oldest go first.
+/// What is in flight is never forgotten: it ends with its outcome. Of outcomes it keeps at most ``countMax``
+/// for ``keptFor``; the oldest go first.
 struct SentBook: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case inFlight
@@ -96,6 +97,8 @@ struct SentBook: Hashable, Sendable {
     static let keptFor = Duration.seconds(600)
 
     private var states: [SendKey: State] = [:]
+    /// Those with an outcome, the oldest first. A call may take longer than outcomes are kept, so their age
+    /// counts from the outcome.
     private var order: [(key: SendKey, at: Instant)] = []
 
     static func == (left: SentBook, right: SentBook) -> Bool { left.states == right.states }
@@ -105,30 +108,20 @@ struct SentBook: Hashable, Sendable {
 
     mutating func begin(_ key: SendKey, at now: Instant) {
         prune(at: now)
-        // Sent again after it was forgotten, it is as old as its last sending.
-        if states[key] != nil { order.removeAll { $0.key == key } }
+        order.removeAll { $0.key == key }
         states[key] = .inFlight
-        order.append((key, now))
     }
 
     /// The outcome of `key`; nil when AWS certainly did not act, so that the next attempt may be sent.
-    mutating func finish(_ key: SendKey, _ state: State?) {
+    mutating func finish(_ key: SendKey, _ state: State?, at now: Instant) {
+        order.removeAll { $0.key == key }
         states[key] = state
-        // Its next sending begins anew, also in age.
-        if state == nil { order.removeAll { $0.key == key } }
-    }
-
-    /// A use of `key` was sent at `at`, before this process began; what AWS answered is gone.
-    mutating func restore(_ key: SendKey, at: Instant) {
-        begin(key, at: at)
-        states[key] = .unknown
+        if state != nil { order.append((key, now)) }
+        prune(at: now)
     }
 
     private mutating func prune(at now: Instant) {
-        // In flight is never forgotten: it ends with its outcome.
-        while let first = order.first, order.count >= Self.countMax || now.since(first.at) > Self.keptFor,
-            states[first.key] != .inFlight
-        {
+        while let first = order.first, order.count > Self.countMax || now.since(first.at) > Self.keptFor {
             states[first.key] = nil
             order.removeFirst()
         }

@@ -33,6 +33,8 @@ struct Fold {
                     "the log's entry \(entry.id) (\(entry.type.rawValue)) cannot be taken in: \(error)")
             }
         }
+        // Those on their way when the log ends are about to be closed as unknown.
+        for (_, key) in uses.values { if let key, let latest { sends.finish(key, .unknown, at: latest) } }
     }
 
     private mutating func apply(_ entry: StoredEntry) throws {
@@ -51,15 +53,19 @@ struct Fold {
             let key = try sendKey(entry)
             uses[entry.id] = (taken, key)
             for use in taken { try grants.restore(use) }
-            if let key { sends.restore(key, at: entry.at) }
+            if let key { sends.begin(key, at: entry.at) }
         case .outcome:
             guard let seq = entry["entry"]?.integer.flatMap({ UInt64(exactly: $0) }) else { return }
             guard let (taken, key) = uses.removeValue(forKey: EntryID(seq: seq)) else { return }
             // Only where AWS certainly did not act is a use free again.
             let kind = entry["kind"]?.string.flatMap(Outcome.Kind.init(rawValue:)) ?? .unknown
-            guard kind == .notSent || kind == .throttled else { return }
+            guard kind == .notSent || kind == .throttled else {
+                // What AWS answered is gone with the process that got it.
+                if let key { sends.finish(key, .unknown, at: entry.at) }
+                return
+            }
             for use in taken { grants.release(use) }
-            if let key { sends.finish(key, nil) }
+            if let key { sends.finish(key, nil, at: entry.at) }
         case .session:
             guard let agent = entry["agent"]?.string, let session = entry["session"]?.string else { return }
             let isOpen = entry["event"]?.string == "opened"

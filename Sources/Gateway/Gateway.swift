@@ -220,7 +220,7 @@ final class Gateway: @unchecked Sendable {
     /// What late attempts of `key` find from now on; nil when the next one may be sent.
     private func settle(_ key: SendKey?, _ state: SentBook.State?) {
         guard let key, desk.sends[key] != nil else { return }
-        desk.sends.finish(key, state)
+        desk.sends.finish(key, state, at: clock.now)
         for passage in awaiting[key] ?? [] { passage.take(.reconsider) }
     }
 

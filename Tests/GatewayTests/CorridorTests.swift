@@ -147,7 +147,7 @@ private let second = ApprovalID(random: 2)
         var retry = Walk(invocation: "inv-1", number: 2)
         #expect(try retry.arrive(&desk, at: after(6)) == "await outcome")
         let reply = StoredReply(status: 200, fields: [], body: [])
-        desk.sends.finish(try key(walk), .stored(reply))
+        desk.sends.finish(try key(walk), .stored(reply), at: after(6))
         #expect(try retry.take(.reconsider, &desk, at: after(7)) == "replay 200")
         var late = Walk(invocation: "inv-1", number: 3)
         #expect(try late.arrive(&desk, at: after(100)) == "replay 200")
@@ -165,7 +165,7 @@ private let second = ApprovalID(random: 2)
         _ = try retry.arrive(&desk, at: after(6))
         var patient = retry
         #expect(try patient.take(.holdEnded, &desk, at: after(56)) == "refuse: outcome unknown")
-        desk.sends.finish(try key(walk), .unknown)
+        desk.sends.finish(try key(walk), .unknown, at: after(6))
         #expect(try retry.take(.reconsider, &desk, at: after(7)) == "refuse: outcome unknown")
     }
 
@@ -178,7 +178,7 @@ private let second = ApprovalID(random: 2)
         var retry = Walk(invocation: "inv-1", number: 2)
         _ = try retry.arrive(&desk, at: after(6))
         desk.grants.release(Use(grant: GrantID(random: 1), approval: first, number: 1, maxUses: 1))
-        desk.sends.finish(try key(walk), nil)
+        desk.sends.finish(try key(walk), nil, at: after(6))
         #expect(try retry.take(.reconsider, &desk, at: after(7)) == "record, 1 uses")
     }
 

@@ -15,62 +15,50 @@ private func key(_ invocation: String) throws -> SendKey {
 private let reply = StoredReply(status: 200, fields: [], body: [])
 
 @Suite("Sent uses") struct SentBookTests {
-    @Test func `a stored outcome is kept for ten minutes and then forgotten`() throws {
+    @Test func `an outcome is kept for ten minutes from when it came, however long the call took`() throws {
         var book = SentBook()
         book.begin(try key("1"), at: noon)
-        book.finish(try key("1"), .stored(reply))
-        book.begin(try key("2"), at: after(600))
+        book.finish(try key("1"), .stored(reply), at: after(900))
+        book.begin(try key("2"), at: after(1_500))
         #expect(try book[key("1")] == .stored(reply))
-        book.begin(try key("3"), at: after(601))
+        book.begin(try key("3"), at: after(1_501))
         #expect(try book[key("1")] == nil)
         #expect(try book[key("2")] == .inFlight)
     }
 
-    @Test func `at most 1,024 are kept, the oldest goes first`() throws {
+    @Test func `at most 1,024 outcomes are kept, the oldest goes first`() throws {
         var book = SentBook()
         for number in 1...1_024 {
             book.begin(try key("\(number)"), at: noon)
-            book.finish(try key("\(number)"), .unknown)
+            book.finish(try key("\(number)"), .unknown, at: noon)
         }
         #expect(try book[key("1")] == .unknown)
-        book.begin(try key("more"), at: noon)
+        book.finish(try key("more"), .unknown, at: noon)
         #expect(try book[key("1")] == nil)
         #expect(try book[key("2")] == .unknown)
     }
 
-    @Test func `what is in flight is never forgotten`() throws {
+    @Test func `what is in flight is never forgotten, and keeps nothing else`() throws {
         var book = SentBook()
         book.begin(try key("slow"), at: noon)
         for number in 1...2_000 {
             book.begin(try key("\(number)"), at: after(Int64(number)))
-            book.finish(try key("\(number)"), .unknown)
+            book.finish(try key("\(number)"), .unknown, at: after(Int64(number)))
         }
         #expect(try book[key("slow")] == .inFlight)
+        #expect(try book[key("1")] == nil)
     }
 
-    @Test func `one that was freed and sent again is as old as its second sending`() throws {
+    @Test func `one that was freed and sent again is as old as its last outcome`() throws {
         var book = SentBook()
         book.begin(try key("1"), at: noon)
-        book.finish(try key("1"), nil)
+        book.finish(try key("1"), nil, at: after(1))
         #expect(try book[key("1")] == nil)
+        book.finish(try key("1"), .unknown, at: after(2))
         book.begin(try key("1"), at: after(500))
-        book.finish(try key("1"), .stored(reply))
+        book.finish(try key("1"), .stored(reply), at: after(500))
         book.begin(try key("2"), at: after(1_000))
         #expect(try book[key("1")] == .stored(reply))
-    }
-
-    @Test func `one that the log shows twice is as old as its last sending`() throws {
-        var book = SentBook()
-        book.restore(try key("1"), at: noon)
-        book.restore(try key("1"), at: after(500))
-        book.begin(try key("2"), at: after(700))
-        #expect(try book[key("1")] == .unknown)
-    }
-
-    @Test func `one from before a restart is unknown`() throws {
-        var book = SentBook()
-        book.restore(try key("1"), at: noon)
-        #expect(try book[key("1")] == .unknown)
     }
 }
 

@@ -249,6 +249,7 @@ private struct RestReader {
         case .string:
             // A policy document or the like: it decides, so it is shown whole.
             try refuseEncoding(request.head)
+            try refuseCharset(request.head)
             guard let text = String(validating: request.body, as: UTF8.self) else {
                 throw .malformed(part: "the body", why: "it is not UTF-8")
             }

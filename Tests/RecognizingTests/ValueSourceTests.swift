@@ -10,7 +10,7 @@ import Vocabulary
     static func value(_ source: String, _ parameters: String) throws -> String? {
         let parameters = try JSON(parsing: Array(parameters.utf8))
         switch try ValueSource(source).value(in: parameters, element: nil, of: nil, at: place) {
-        case .text(let text): return text
+        case .text(let text, _): return text
         case .unreadable(let whole):
             #expect(parameters.members?.contains { $0.value.string == whole } == true)
             return "(unreadable)"
@@ -69,7 +69,7 @@ import Vocabulary
         let found = try elements.map {
             try source.value(in: root, element: $0, of: "L[]", at: Self.place)
         }
-        #expect(found == [.text("a"), .text("d")])
+        #expect(found == [.text("a", of: "xa"), .text("d", of: "d")])
         // A path through another list has no value for this one's element.
         #expect(
             try ValueSource("M[].B").value(in: root, element: elements[0], of: "L[]", at: Self.place) == nil)

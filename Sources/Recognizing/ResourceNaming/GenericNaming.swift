@@ -85,7 +85,7 @@ enum GenericNaming {
             let filled = try filled(type, besides: taken, draft)
             named.formUnion(filled.named)
             unclaimed.formUnion(filled.ofOthers)
-            if type.isRequired || filled.share == .all {
+            if type.isRequired || filled.share == .all || filled.saysLast {
                 found += filled.resources
             } else if filled.share == .some {
                 partly += filled.resources
@@ -129,6 +129,8 @@ enum GenericNaming {
         var resources: [Resource] = []
         /// How much of them the request says.
         var share = Share.all
+        /// Whether the request says the last variable of one: then it means that one, whatever else is open.
+        var saysLast = false
         /// The texts that name a resource of this type, and those that name one of another.
         var (named, ofOthers): (Set<String>, Set<String>) = ([], [])
     }
@@ -172,7 +174,7 @@ enum GenericNaming {
             switch try source?.value(
                 in: draft.facts.parameters, element: element, of: list, at: draft.place)
             {
-            case .text(let text) where text.begins(with: "arn:"), .unreadable(let text):
+            case .text(let text, _) where text.begins(with: "arn:"), .unreadable(let text):
                 filled.named.insert(text)
                 if taken.contains(text) { return .all }
                 // A name that is an ARN after all names the whole resource, if it is one of this type. Of
@@ -180,14 +182,17 @@ enum GenericNaming {
                 let fits = ARN(parsing: text).map(format.fits)
                 filled.resources.append(fits == true ? Resource(text) : anything(of: [type], draft.place))
                 return .all
-            case .text(let text):
-                filled.named.insert(text)
+            case .text(let text, let whole):
+                filled.named.insert(whole)
                 if isRole(type) {
                     filled.resources.append(try byName(text, [type], draft))
                     return .all
                 }
                 values[name] = text
                 known += isPlace ? 0 : 1
+                if name.utf8.elementsEqual((sources.last?.name ?? "").utf8) { filled.saysLast = true }
+            // No account of another: the call's own.
+            case .ofAnother where isPlace: continue
             case .ofAnother(let text):
                 filled.ofOthers.insert(text)
                 return nil
@@ -269,9 +274,15 @@ enum GenericNaming {
                     continue
                 }
                 // An image's ARN has no account, an address pool's no region.
-                let known = types.first { $0.type.utf8.elementsEqual(type.utf8) }
-                let format = known.map { ARNFormat($0.arnFormat).resource(draft.place, [:]) }
-                found.append(format ?? draft.place.resource(action.prefix, .known("\(type)/"), .unknown))
+                guard let known = types.first(where: { $0.type.utf8.elementsEqual(type.utf8) }) else {
+                    found.append(draft.place.resource(action.prefix, .known("\(type)/"), .unknown))
+                    continue
+                }
+                // A key pair or a placement group has the name that the call gives it.
+                let named = try filled(known, besides: [], draft)
+                found +=
+                    named.share == .all
+                    ? named.resources : [ARNFormat(known.arnFormat).resource(draft.place, [:])]
             }
         }
         return found.isEmpty ? [.unknown] : found

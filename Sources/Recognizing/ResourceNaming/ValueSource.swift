@@ -19,7 +19,8 @@ import Vocabulary
 struct ValueSource {
     /// A value as the request says it.
     enum Value: Hashable {
-        case text(String)
+        /// A value, and the text of the request that it was made of.
+        case text(String, of: String)
         /// The request names something here that is no value of the variable: this text.
         case unreadable(String)
         /// This text names a resource of another type.
@@ -59,7 +60,7 @@ struct ValueSource {
         var other: Value?
         for choice in choices {
             switch choice {
-            case .literal(let text): return other ?? .text(text)
+            case .literal(let text): return other ?? .text(text, of: text)
             case .member(let path, let transforms):
                 let found: [String]
                 switch (listPath(path), element) {
@@ -120,7 +121,7 @@ struct ValueSource {
             default: return .unreadable(whole)
             }
         }
-        return text.isEmpty ? .unreadable(whole) : .text(text)
+        return text.isEmpty ? .unreadable(whole) : .text(text, of: whole)
     }
 }
 

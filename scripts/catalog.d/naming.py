@@ -136,6 +136,10 @@ class ServiceRow:
         for key, value in changes.items():
             if key == "required":
                 resource = replace(resource, required=value)
+            elif key == "format":
+                names = set(VARIABLE.findall(value))
+                fills = {name: fills.get(name, "") for name in VARIABLE.findall(value) if name not in PLACE}
+                resource = replace(resource, format=value, fills=tuple(fills.items()))
             elif key == "when":
                 if not all(reaches(service, operation, path) for path in conditions(value)):
                     if not is_general:

@@ -65,7 +65,7 @@ import Vocabulary
         for length in 20_000..<20_200 where body.isEmpty {
             let start = Array(noise.prefix(length))
             count = 2_500_000
-            for _ in 0..<4 where body.isEmpty {
+            for _ in 0..<12 where body.isEmpty {
                 let whole = start + zeros(count)
                 limit = try packed(whole).count * GzipLimits.ratioMax
                 if whole.count == limit { body = whole } else { count = limit - length }

@@ -177,10 +177,15 @@ enum GenericNaming {
             case .text(let text, _) where text.begins(with: "arn:"), .unreadable(let text):
                 filled.named.insert(text)
                 if taken.contains(text) { return .all }
-                // A name that is an ARN after all names the whole resource, if it is one of this type. Of
-                // what lies elsewhere nothing is known.
-                let fits = ARN(parsing: text).map(format.fits)
-                filled.resources.append(fits == true ? Resource(text) : anything(of: [type], draft.place))
+                // A name that is an ARN after all names the whole resource, if it is one of this type. Of what
+                // lies elsewhere in the service nothing is known; what is of another is none of its resources.
+                let arn = ARN(parsing: text)
+                if let arn, format.fits(arn) {
+                    filled.resources.append(Resource(text))
+                } else {
+                    let isElsewhere = arn.map { type.arnFormat.parts(by: 0x3A)[2] == $0.service } ?? false
+                    filled.resources.append(isElsewhere ? anything(of: [type], draft.place) : .unknown)
+                }
                 return .all
             case .text(let text, let whole):
                 filled.named.insert(whole)

@@ -177,8 +177,8 @@ enum GenericNaming {
             case .text(let text, _) where text.begins(with: "arn:"), .unreadable(let text):
                 filled.named.insert(text)
                 if taken.contains(text) { return .all }
-                // A name that is an ARN after all names the whole resource, if it is one of this type. Of what
-                // lies elsewhere in the service nothing is known; what is of another is none of its resources.
+                // A name that is an ARN after all names the whole resource, if it is one of this type. Of
+                // what lies elsewhere in the service nothing is known; what is of another is none of it.
                 let arn = ARN(parsing: text)
                 if let arn, format.fits(arn) {
                     filled.resources.append(Resource(text))

@@ -9,8 +9,8 @@ import Vocabulary
 package func decide(
     _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook, at: Instant
 ) -> Decision {
-    if meaning.isUnsignedByModel {
-        return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .unsignedByModel) }))
+    if let bar = meaning.bar {
+        return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .barred(bar)) }))
     }
     if meaning.isAlwaysAnswered {
         return .allow(

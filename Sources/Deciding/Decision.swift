@@ -85,8 +85,8 @@ package struct Denial: Hashable, Sendable {
         case unknownResource
         /// The reply holds credentials and no statement names the action literally.
         case vendsCredentials
-        /// The operation is unsigned by model and is not relayed.
-        case unsignedByModel
+        /// No policy can let it through.
+        case barred(SendingBar)
     }
 
     /// One failing pair.

@@ -169,7 +169,9 @@ final class Passage: @unchecked Sendable {
             gateway.accessKeyID = credentials.accessKeyID
             let clearance = try gateway.log.clear(id)
             let signed = try sign(clearance, with: credentials, at: now, keys: gateway.signingKeys)
-            let relay = Relay(self, sending: sending)
+            let relay = Relay(
+                self, sending: sending,
+                staysAt: stayingAddress(of: corridor.call?.meaning, head: exchange.head))
             self.relay = relay
             relay.begin(signed, by: gateway.forwarder, isGated: !sending.uses.isEmpty)
         } catch {
@@ -220,7 +222,8 @@ final class Passage: @unchecked Sendable {
     // MARK: Answering
 
     private func refuse(_ rebuff: Rebuff) {
-        let shape = answerShape(exchange.head)
+        let shape =
+            corridor.call.map { answerShape(exchange.head, of: $0.meaning) } ?? answerShape(exchange.head)
         let answer = words(for: rebuff, desk: gateway.desk, now: gateway.clock.now, shape: shape)
         record(rebuff, answer)
         let reply = rendered(answer, as: shape, request: corridor.request)

@@ -199,13 +199,23 @@ private func text(_ denial: Denial, _ caller: Caller, owner: String?) -> String 
         case .unknownResource: return "\(pair) (the request does not name the resource)"
         case .vendsCredentials:
             return "\(pair) (its reply holds credentials, and no statement names the action itself)"
-        case .unsignedByModel: return "\(pair) (AWS takes this operation unsigned; it is not relayed)"
+        case .barred(let bar): return "\(pair) (\(words(bar)))"
         }
     }
     return
         "Countersign on this host refused this call under its policy; AWS IAM was not asked and "
         + "nothing was sent. Agent "
         + "\(caller.agent): \(list(items, atMost: 5)). Policy owner: \(owner ?? "the operator of this host")."
+}
+
+private func words(_ bar: SendingBar) -> String {
+    switch bar {
+    case .unsignedByModel: "AWS takes this operation unsigned; it is not relayed"
+    case .bearerToken: "this service takes bearer tokens and no signatures; it is not relayed"
+    case .signatureV2: "this service takes only signature version 2, which Countersign does not make"
+    case .unknownOperation:
+        "this version of Countersign knows the service but no such operation; it stays denied, also under `*`"
+    }
 }
 
 private func text(_ error: IdentificationError) -> String {

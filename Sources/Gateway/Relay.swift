@@ -15,6 +15,8 @@ final class Relay: ReplySink, @unchecked Sendable {
     private let passage: Passage
     private let keeps: Bool
     private let runsOn: Bool
+    /// The endpoint to name in place of the one that AWS names, in an answer to endpoint discovery.
+    private let staysAt: String?
     private var transfer: Transfer?
     private var head: ReplyHead?
     /// The body so far, while it is kept; nil once it streams.
@@ -32,9 +34,10 @@ final class Relay: ReplySink, @unchecked Sendable {
     private static let high = 512 << 10
     private static let low = 128 << 10
 
-    init(_ passage: Passage, sending: Sending) {
+    init(_ passage: Passage, sending: Sending, staysAt: String?) {
         self.passage = passage
-        keeps = sending.key != nil && !sending.uses.isEmpty
+        self.staysAt = staysAt
+        keeps = sending.key != nil && !sending.uses.isEmpty || staysAt != nil
         // A read for a client that left is not worth its bytes; a write runs on, so that its outcome is
         // known.
         runsOn = sending.mutates || !sending.uses.isEmpty
@@ -95,7 +98,9 @@ final class Relay: ReplySink, @unchecked Sendable {
         body += bytes
         kept = body
         credit(bytes.count)
-        if body.count > StoredReply.byteCountMax, let head { overflow(head) }
+        guard body.count > StoredReply.byteCountMax, let head else { return }
+        // Nothing of an answer to discovery goes out as it came.
+        if staysAt == nil { overflow(head) } else { transfer?.cancel() }
     }
 
     /// More has come than is kept, so it streams; but not what refuses the gateway's own key, which may quote
@@ -146,7 +151,8 @@ final class Relay: ReplySink, @unchecked Sendable {
         }
         let isHEAD = exchange.head.method == "HEAD"
         if isHEAD { stream(head) }
-        let reply = StoredReply(status: head.status, fields: head.fields, body: body)
+        var reply = StoredReply(status: head.status, fields: head.fields, body: body)
+        if let staysAt { reply = reply.naming(staysAt) }
         let final = isThrottled(reply) ? outcome.with(kind: .throttled) : outcome
         passage.take(.outcome(final, isHEAD ? nil : reply))
     }

@@ -14,6 +14,13 @@ package struct AnswerShape: Hashable, Sendable {
     }
 }
 
+/// The form of errors for a call that was recognized from a request with `head`.
+package func answerShape(_ head: RequestHead, of meaning: Meaning) -> AnswerShape {
+    AnswerShape(
+        wireProtocol: meaning.wireProtocol, isS3: meaning.service == "s3",
+        isQueryCompatible: head["x-amzn-query-mode"] != nil)
+}
+
 /// The form of errors for a request of which the head is known: as exact as the head allows, never failing.
 package func answerShape(_ head: RequestHead, catalog: Catalog = .builtIn) -> AnswerShape {
     // Whoever's the credential is: it chooses the form of an error, nothing else.

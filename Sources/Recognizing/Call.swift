@@ -29,8 +29,8 @@ package struct Meaning: Hashable, Sendable {
     package let vendsCredentials: Bool
     /// `sts:GetCallerIdentity`, which IAM never asks permission for.
     package let isAlwaysAnswered: Bool
-    /// One of the operations that are unsigned by model; they are not relayed.
-    package let isUnsignedByModel: Bool
+    /// Why it is never sent, whatever policy says; nil for nearly every call.
+    package let bar: SendingBar?
     /// How many things the call touches: keys of a batch, else 1.
     package let itemCount: Int
     package let bodyByteCount: Int
@@ -44,7 +44,7 @@ package struct Meaning: Hashable, Sendable {
         service: String, candidates: [String] = [], operation: String, wireProtocol: WireProtocol,
         partition: String = "aws", account: String, region: String, pairs: [Pair], parameters: JSON,
         keys: ConditionKeys = ConditionKeys(), vendsCredentials: Bool = false, isAlwaysAnswered: Bool = false,
-        isUnsignedByModel: Bool = false, itemCount: Int = 1, bodyByteCount: Int = 0, digest: Digest
+        bar: SendingBar? = nil, itemCount: Int = 1, bodyByteCount: Int = 0, digest: Digest
     ) {
         self.service = service
         self.candidates = candidates
@@ -58,11 +58,24 @@ package struct Meaning: Hashable, Sendable {
         self.keys = keys
         self.vendsCredentials = vendsCredentials
         self.isAlwaysAnswered = isAlwaysAnswered
-        self.isUnsignedByModel = isUnsignedByModel
+        self.bar = bar
         self.itemCount = itemCount
         self.bodyByteCount = bodyByteCount
         self.digest = digest
     }
+}
+
+/// Why a call is understood and yet never sent, whatever policy says.
+package enum SendingBar: String, Hashable, Sendable, CaseIterable {
+    /// AWS takes the operation without a signature, so nothing of the gateway's is needed for it (THREATS.md
+    /// section 8).
+    case unsignedByModel = "unsigned by model"
+    /// The service takes bearer tokens in place of signatures (CodeCatalyst).
+    case bearerToken = "takes bearer tokens"
+    /// The service takes only signature version 2 (SimpleDB), which is not made here.
+    case signatureV2 = "takes signature version 2"
+    /// The service is known; its model has no such operation.
+    case unknownOperation = "unknown operation"
 }
 
 /// The condition keys that a request fills, names in lower case: `aws:requestedregion`.

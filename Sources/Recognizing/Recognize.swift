@@ -56,9 +56,15 @@ package func recognize(
     let legible = unpacked ?? request
     let dispatch = Dispatch(
         head: legible.head, body: legible.body, hints: hints, query: stripped.query, catalog: catalog)
+    let candidates: [Candidate]
+    switch try dispatch.dispatched() {
+    case .candidates(let found): candidates = preferred(found)
+    case .unknown(let operation):
+        return try barred(operation, request: request, caller: caller, hints: hints, setting: setting)
+    }
     var readings: [Reading] = []
     var refused: [(candidate: Candidate, error: RecognitionError)] = []
-    for candidate in preferred(try dispatch.candidates()) {
+    for candidate in candidates {
         do throws(RecognitionError) {
             if unpacked != nil, !candidate.operation.takesGzip { try refuseEncoding(head) }
             readings.append(
@@ -96,33 +102,6 @@ private func preferred(_ candidates: [Candidate]) -> [Candidate] {
     }
     let owners = current.filter { $0.operation.service.name.isSame(as: $0.operation.service.signingName) }
     return owners + current.filter { !$0.operation.service.name.isSame(as: $0.operation.service.signingName) }
-}
-
-/// The readings that stand together: all, if it does not matter to where the call is sent which of them is
-/// meant; else those that say all and only what their models ask for, if these go to one place.
-private func settled(_ readings: [Reading]) throws(RecognitionError) -> [Reading] {
-    if areOnePlace(readings) { return readings }
-    let whole = readings.filter(\.saysWhatItsModelAsks)
-    if !whole.isEmpty, areOnePlace(whole) { return whole }
-    let services = readings.map { $0.candidate.operation.service.name }
-    let names = unique(readings.map { $0.candidate.operation.name })
-    throw .ambiguous(
-        services: unique(services), operation: names.count == 1 ? names[0] : nil,
-        settings: unique(
-            services.map { "AWS_ENDPOINT_URL_" + endpointVariable($0) + "=http://HOST:PORT/_aws/\($0)" }))
-}
-
-private func areOnePlace(_ readings: [Reading]) -> Bool {
-    guard let first = readings.first else { return false }
-    return readings.allSatisfy {
-        $0.endpoint == first.endpoint && $0.hostPrefix == first.hostPrefix
-            && $0.candidate.wireProtocol == first.candidate.wireProtocol && $0.path.isSame(as: first.path)
-    }
-}
-
-/// `bedrock-agent` as botocore names it in `AWS_ENDPOINT_URL_BEDROCK_AGENT`.
-private func endpointVariable(_ service: String) -> String {
-    service.uppercased().map { $0 == "-" || $0 == " " ? "_" : String($0) }.joined()
 }
 
 func unique(_ texts: [String]) -> [String] {

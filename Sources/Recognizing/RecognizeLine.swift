@@ -41,7 +41,8 @@ package struct SurroundingRooms {
 /// In: `{"id","method","target","headers":[[name,value],…],"body_b64"}`, unknown members refused, `body_b64`
 /// may be missing. Out:
 /// `{"id","service","operation","region","pairs":[{"action","resource","level"}],"digest"}`, with
-/// `candidates` when there are further services, or `{"id","error":{"status","code","message"}}`, with
+/// `candidates` when there are further services and `never_sent` with the reason when no policy can let it
+/// through, or `{"id","error":{"status","code","message"}}`, with
 /// `candidates` when the services are told apart by nothing. The identity of the caller is not looked at: the
 /// credential's scope counts whatever its key, if `setting` says that scopes do.
 package func recognizeLine(
@@ -182,6 +183,7 @@ private func printed(_ meaning: Meaning, id: JSON) -> JSON {
                 })),
         .init("digest", .string(meaning.digest.hex)),
     ]
+    if let bar = meaning.bar { members.append(.init("never_sent", .string(bar.rawValue))) }
     if !meaning.candidates.isEmpty { members.append(.init("candidates", .strings(meaning.candidates))) }
     return .object(members)
 }

@@ -21,7 +21,7 @@ func seal(
             $0.candidate.operation.vendsCredentials || $0.candidate.operation.replyCarriesKeys
         },
         isAlwaysAnswered: operation.service.name == "sts" && operation.name == "GetCallerIdentity",
-        isUnsignedByModel: readings.contains { $0.candidate.operation.isUnsignedByModel },
+        bar: readings.lazy.compactMap(\.bar).first,
         itemCount: first.named.itemCount,
         bodyByteCount: request.body.count, digest: digest)
     return Call(

@@ -72,7 +72,7 @@ extension Denial.Reason {
         case .byDefault: "by default"
         case .unknownResource: "unknown resource"
         case .vendsCredentials: "vends credentials"
-        case .unsignedByModel: "unsigned by model"
+        case .barred(let bar): bar.rawValue
         }
     }
 }

@@ -77,11 +77,13 @@ import Vocabulary
 
     // MARK: - What no statement can do
 
-    @Test func `an operation that is unsigned by model is not relayed`() throws {
-        let set = try PolicySet.of("- {Sid: A, Effect: Allow, Action: '*', Resource: '*'}")
-        let meaning = try meaning([pair("sts:AssumeRole", .star)], unsigned: true)
+    @Test(arguments: SendingBar.allCases)
+    func `a call that is never sent is denied, also under a star that names it`(bar: SendingBar) throws {
+        let set = try PolicySet.of(
+            "- {Sid: A, Effect: Allow, Action: ['*', 'sts:AssumeRole'], Resource: '*'}")
+        let meaning = try meaning([pair("sts:AssumeRole", .star)], bar: bar)
         let decision = decide(meaning, caller: try caller(), under: set, grants: GrantBook(), at: noon)
-        #expect(decision.word == "deny unsignedByModel")
+        #expect(decision.word == "deny barred: \(bar.rawValue)")
     }
 
     @Test func `who am I is always answered, also against a denial`() throws {

@@ -71,12 +71,12 @@ func digest(_ byte: UInt8) throws -> Digest { try #require(Digest(bytes: Array(r
 
 func meaning(
     _ pairs: [Pair], keys: ConditionKeys = ConditionKeys(), vends: Bool = false, always: Bool = false,
-    unsigned: Bool = false, items: Int = 1, digest byte: UInt8 = 1
+    bar: SendingBar? = nil, items: Int = 1, digest byte: UInt8 = 1
 ) throws -> Meaning {
     Meaning(
         service: "dynamodb", operation: "DeleteItem", wireProtocol: .awsJSON10, account: "111122223333",
         region: "us-east-1", pairs: pairs, parameters: .object([]), keys: keys, vendsCredentials: vends,
-        isAlwaysAnswered: always, isUnsignedByModel: unsigned, itemCount: items, digest: try digest(byte))
+        isAlwaysAnswered: always, bar: bar, itemCount: items, digest: try digest(byte))
 }
 
 /// 2026-11-22T08:31:00Z.
@@ -114,7 +114,7 @@ extension Decision {
                     case .byDefault: "byDefault"
                     case .unknownResource: "unknownResource"
                     case .vendsCredentials: "vendsCredentials"
-                    case .unsignedByModel: "unsignedByModel"
+                    case .barred(let bar): "barred: \(bar.rawValue)"
                     }
                 }.joined(separator: " ")
         }

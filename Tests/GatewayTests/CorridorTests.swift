@@ -24,6 +24,8 @@ private let second = ApprovalID(random: 2)
         var walk = Walk("DeleteTable")
         #expect(try walk.arrive(&desk) == "refuse: denied")
         walk = Walk("EmptyTable")
+        #expect(try walk.arrive(&desk) == "refuse: denied", "no such operation: named, and denied")
+        walk = Walk("deletetable")
         #expect(try walk.arrive(&desk) == "refuse: unrecognized")
         walk = Walk()
         let signed = RequestHead(

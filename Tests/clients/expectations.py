@@ -12,6 +12,7 @@ TARGETS = {
     "DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs", "TrentService": "kms", "secretsmanager": "secretsmanager",
     "AmazonSSM": "ssm", "GraniteServiceVersion20100801": "monitoring", "Logs_20140328": "logs", "AWSEvents": "events",
     "Kinesis_20131202": "kinesis", "AWSStepFunctions": "states",
+    "Timestream_20181101": "timestream",
 }
 VERSIONS = {
     "2010-03-31": "sns", "2011-06-15": "sts", "2010-05-08": "iam", "2012-11-05": "sqs", "2016-11-15": "ec2",

@@ -38,6 +38,8 @@ package struct CatalogService: Sendable, Hashable {
     package var takesBearerTokens: Bool { has(2) }
     /// Whether its model names the retired signature version 2 (SimpleDB, Import/Export).
     package var usesSignatureV2: Bool { has(4) }
+    /// Whether it takes no other: SimpleDB. Import/Export's endpoint rules name version 4 all the same.
+    package var needsSignatureV2: Bool { usesSignatureV2 && record.text(0).equals("sdb") }
     /// Whether each resource has a host of its own, so that a bare endpoint cannot mean it.
     package var livesOnResourceHosts: Bool { has(8) }
     /// Whether the resource of its HTTP-method actions is the request's own path,

@@ -67,7 +67,11 @@ struct RestSearch {
         }
         // A deprecated operation that reads like a current one of its service is that one's old name (S3
         // lifecycle, notification). Both S3 services' bucket lists are `GET /`; the scope tells them apart.
-        let isExpress = signedAs?.asciiLowercased == "s3express"
+        let isExpress =
+            signedAs?.asciiLowercased == "s3express"
+            || request.query.contains {
+                $0.name == "max-directory-buckets" || $0.name == "x-id" && $0.value == "ListDirectoryBuckets"
+            }
         winners = winners.filter { fit in
             guard fit.operation.service.isS3, fit.operation.uriTemplate == "/" else { return true }
             return (fit.operation.name == "ListDirectoryBuckets") == isExpress

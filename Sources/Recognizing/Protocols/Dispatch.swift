@@ -12,10 +12,25 @@ struct Candidate {
     var queuePath: String?
 }
 
+/// An operation that a dispatch key names and the service's model does not have.
+struct UnknownOperation {
+    let service: CatalogService
+    let name: String
+    let wireProtocol: WireProtocol
+}
+
+/// What a request's dispatch key, or its REST binding, says.
+enum Dispatched {
+    /// Never empty: each fits everything that the outside says.
+    case candidates([Candidate])
+    /// The key is of a service that we know, and names an operation that we do not.
+    case unknown(UnknownOperation)
+}
+
 /// Finds the operations that a request may be by its dispatch key: target, CBOR path, Action and Version,
 /// else its REST binding.
 ///
-/// Exactly one key may be there. All candidates fit everything that the outside says.
+/// Exactly one key may be there.
 struct Dispatch {
     let head: RequestHead
     let body: [UInt8]
@@ -24,26 +39,33 @@ struct Dispatch {
     let query: [QueryItem]
     let catalog: Catalog
 
-    func candidates() throws(RecognitionError) -> [Candidate] {
-        let keyed = try byKey()
-        guard let label = hints.hostLabel else {
-            if let keyed { return keyed }
-            return try byBinding(path: hints.path) { _ in true }
+    func dispatched() throws(RecognitionError) -> Dispatched {
+        var keyed: [Candidate]?
+        switch try byKey() {
+        case .unknown(let operation)?: return .unknown(operation)
+        case .candidates(let found)?: keyed = found
+        case nil: break
+        }
+        guard hints.hostLabels.contains(where: { $0.text != nil }) else {
+            if let keyed { return .candidates(keyed) }
+            return .candidates(try byBinding(path: hints.path) { _ in true })
         }
         // What stands before the host is the host prefix of the operation, or else an S3 bucket.
-        let prefixed = keyed ?? (try? byBinding(path: hints.path) { !$0.isS3 }) ?? []
-        let fitting = prefixed.filter { $0.operation.hostPrefix.map { mayBe(label, $0) } ?? false }
-        if !fitting.isEmpty { return fitting }
-        let bucket = String(label.dropLast())
-        guard keyed == nil, label.hasSuffix("."), isBucketName(bucket) else {
+        let prefixed = keyed ?? (try? byBinding(path: hints.path) { _ in true }) ?? []
+        let fitting = prefixed.filter { candidate in
+            hints.hostLabels.contains { $0.admits(candidate.operation) }
+        }
+        if !fitting.isEmpty { return .candidates(fitting) }
+        guard keyed == nil, let bucket = hints.hostLabels.lazy.compactMap(\.bucket).first else {
+            let label = hints.hostLabels.lazy.compactMap(\.text).first ?? ""
             throw .disagreement(
                 "`\(shown(label))` in Host is neither a bucket nor the host prefix of the operation")
         }
-        return try byBinding(path: "/" + percentEncoded(bucket) + hints.path) { $0.isS3 }
+        return .candidates(try byBinding(path: "/" + percentEncoded(bucket) + hints.path) { $0.isS3 })
     }
 
-    /// The operations that a target, a CBOR path or an Action name; nil when there is none of these.
-    private func byKey() throws(RecognitionError) -> [Candidate]? {
+    /// What a target, a CBOR path or an Action names; nil when there is none of these.
+    private func byKey() throws(RecognitionError) -> Dispatched? {
         let isForm =
             head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
         let form = isForm && !body.isEmpty && isAtRoot ? try formItems() : []
@@ -69,13 +91,11 @@ struct Dispatch {
         return try queryItems(text, part: "the form")
     }
 
-    private func fits(_ operation: CatalogOperation) -> Bool {
-        hints.services?.contains(operation.service) ?? true
-    }
+    private func fits(_ service: CatalogService) -> Bool { hints.services?.contains(service) ?? true }
 
     // MARK: Keys
 
-    private func byTarget(_ target: String) throws(RecognitionError) -> [Candidate] {
+    private func byTarget(_ target: String) throws(RecognitionError) -> Dispatched {
         guard head.method == "POST", hints.path == "/" || hints.path.isEmpty, query.isEmpty else {
             throw .malformed(
                 part: "the request line", why: "a call with X-Amz-Target is a POST to `/` without a query")
@@ -91,18 +111,19 @@ struct Dispatch {
             )
         }
         let named = catalog.operation(target: target)
-        guard !named.isEmpty else { throw .unknownOperation(service: nil, method: "POST", path: target) }
-        let found = named.filter(fits)
-        guard !found.isEmpty else {
-            throw .disagreement(
-                "X-Amz-Target names \(named[0].service.name); the credential scope, Host or path "
-                    + "prefix another service"
-            )
+        guard !named.isEmpty else {
+            let dot = target.lastIndex(of: ".") ?? target.endIndex
+            let services = catalog.services.filter { service in
+                (service.protocols.contains(.awsJSON10) || service.protocols.contains(.awsJSON11))
+                    && service.record.optionalText(16)?.equals(target[..<dot]) ?? false
+            }
+            return try unknown(
+                String(target[dot...].dropFirst()), among: services, wire, key: "X-Amz-Target", text: target)
         }
-        return found.map { Candidate(operation: $0, wireProtocol: wire) }
+        return try agreeing(named, "X-Amz-Target") { Candidate(operation: $0, wireProtocol: wire) }
     }
 
-    private func byCBORPath(_ path: String) throws(RecognitionError) -> [Candidate] {
+    private func byCBORPath(_ path: String) throws(RecognitionError) -> Dispatched {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard head.method == "POST", parts.count == 5, parts[1] == "service", parts[3] == "operation",
             query.isEmpty,
@@ -112,24 +133,24 @@ struct Dispatch {
                 part: "the request line", why: "a CBOR call is a POST to /service/NAME/operation/NAME")
         }
         let named = catalog.operation(cborService: parts[2], operation: parts[4])
-        guard !named.isEmpty else { throw .unknownOperation(service: nil, method: "POST", path: path) }
-        let found = named.filter(fits)
-        guard !found.isEmpty else {
-            throw .disagreement("the CBOR path and the credential scope or Host name different services")
+        guard !named.isEmpty else {
+            let services = catalog.services.filter { service in
+                service.protocols.contains(.rpcV2CBOR)
+                    && service.record.optionalText(16)?.equals(parts[2]) ?? false
+            }
+            return try unknown(parts[4], among: services, .rpcV2CBOR, key: "the CBOR path", text: path)
         }
-        return found.map { Candidate(operation: $0, wireProtocol: .rpcV2CBOR) }
+        return try agreeing(named, "the CBOR path") { Candidate(operation: $0, wireProtocol: .rpcV2CBOR) }
     }
 
-    private func byAction(form: [QueryItem], isForm: Bool) throws(RecognitionError) -> [Candidate] {
+    private func byAction(form: [QueryItem], isForm: Bool) throws(RecognitionError) -> Dispatched {
         guard form.count <= formItemCountMax else {
             throw .malformed(part: "the form", why: "it has more than \(formItemCountMax) items")
         }
         guard form.isEmpty || query.isEmpty else {
             throw .malformed(part: "the query", why: "parameters stand both in the query and in the form")
         }
-        guard head.method == "POST" || head.method == "GET",
-            isAtRoot
-        else {
+        guard head.method == "POST" || head.method == "GET", isAtRoot else {
             throw .malformed(part: "the request line", why: "a call with an Action is a POST or GET to `/`")
         }
         guard isForm || body.isEmpty else {
@@ -148,25 +169,70 @@ struct Dispatch {
         }
         let named = catalog.operations(action: action, version: version)
         guard !named.isEmpty else {
-            throw .unknownOperation(
-                service: nil, method: head.method, path: "Action=\(action)&Version=\(version)")
+            let services = catalog.services.filter { service in
+                (service.protocols.contains(.query) || service.protocols.contains(.ec2))
+                    && service.record.text(12).equals(version)
+            }
+            let wire: WireProtocol = services.contains { $0.protocols.contains(.ec2) } ? .ec2 : .query
+            return try unknown(
+                action, among: services, wire, key: "Version",
+                text: "Action=\(action)&Version=\(version)")
         }
-        let found = named.filter(fits)
-        guard !found.isEmpty else {
-            throw .disagreement(
-                "Action and Version name \(named[0].service.name); the credential scope, Host or "
-                    + "path prefix another service"
-            )
+        var rest = items.filter { $0.name != "Action" && $0.name != "Version" }
+        // SimpleDB's own way to sign; such a call is never sent. Anywhere else the signature would go along.
+        if named.allSatisfy(\.service.needsSignatureV2) {
+            rest.removeAll { signatureV2Fields.contains($0.name) }
         }
+        try refuseSignature(rest)
         let queuePath = hints.path.isEmpty || hints.path.isSame(as: "/") ? nil : hints.path
-        guard queuePath == nil || found.allSatisfy({ $0.service.name == "sqs" }) else {
+        guard queuePath == nil || named.allSatisfy({ $0.service.name == "sqs" }) else {
             throw .malformed(part: "the path", why: "only a call of SQS goes to the path of a queue")
         }
-        let rest = items.filter { $0.name != "Action" && $0.name != "Version" }
-        return found.map {
+        return try agreeing(named, "Action and Version") {
             Candidate(
                 operation: $0, wireProtocol: $0.service.protocols.contains(.ec2) ? .ec2 : .query, form: rest,
                 queuePath: queuePath)
+        }
+    }
+
+    /// Those of `named`, never empty, whose service the outside allows.
+    private func agreeing(
+        _ named: [CatalogOperation], _ key: String, _ candidate: (CatalogOperation) -> Candidate
+    ) throws(RecognitionError) -> Dispatched {
+        let found = named.filter { fits($0.service) }
+        guard !found.isEmpty else { throw foreign(key, named[0].service) }
+        return .candidates(found.map(candidate))
+    }
+
+    private func foreign(_ key: String, _ service: CatalogService) -> RecognitionError {
+        .disagreement(
+            "\(key) names \(service.name); the credential scope, Host or path prefix another service")
+    }
+
+    /// The operation `name`, which none of `services` has, though the key of the call is theirs.
+    private func unknown(
+        _ name: String, among services: [CatalogService], _ wire: WireProtocol, key: String, text: String
+    ) throws(RecognitionError) -> Dispatched {
+        guard let any = services.first, (1...128).contains(name.utf8.count),
+            name.utf8.allSatisfy(\.isAlphanumeric),
+            !isMisspelled(name, services, hasVersion: key == "Version")
+        else { throw .unknownOperation(service: nil, method: head.method, path: text) }
+        let found = services.filter(fits)
+        guard let first = found.first else { throw foreign(key, any) }
+        // Services that share an IAM prefix would name the action alike.
+        guard found.allSatisfy({ $0.iamPrefix == first.iamPrefix }) else {
+            throw .ambiguous(
+                services: found.map(\.name), operation: name,
+                settings: found.map { endpointSetting($0.name) })
+        }
+        return .unknown(UnknownOperation(service: first, name: name, wireProtocol: wire))
+    }
+
+    /// Whether `name` is no new operation: one that we know in another case, or with another Version.
+    private func isMisspelled(_ name: String, _ services: [CatalogService], hasVersion: Bool) -> Bool {
+        if hasVersion, !catalog.operations(action: name, version: nil).isEmpty { return true }
+        return services.contains { service in
+            service.operations.contains { $0.record.text(0).equalsIgnoringCase(name) }
         }
     }
 
@@ -200,7 +266,7 @@ struct Dispatch {
             throw .malformed(
                 part: "the query", why: "no operation at this path has a parameter `\(shown(unknown))`")
         }
-        return matches.map { match in
+        return settledByARN(matches).map { match in
             let wire: WireProtocol =
                 match.operation.service.protocols.contains(.restXML) ? .restXML : .restJSON
             return Candidate(operation: match.operation, wireProtocol: wire, labels: match.labels)
@@ -212,24 +278,6 @@ struct Dispatch {
         hints.signedAs
             ?? hints.services.flatMap { services in services.count == 1 ? services[0].signingName : nil }
     }
-}
-
-/// Whether `label` has the form of `prefix`, whose `{Name}` stand for one label: `111122223333.` of
-/// `{AccountId}.`.
-private func mayBe(_ label: String, _ prefix: String) -> Bool {
-    guard let open = prefix.firstIndex(of: "{"), let close = prefix.firstIndex(of: "}") else {
-        return label.isSame(as: prefix)
-    }
-    let end = prefix[prefix.index(after: close)...]
-    guard label.hasPrefix(String(prefix[..<open])), label.hasSuffix(String(end)) else { return false }
-    let value = label.utf8.dropFirst(prefix[..<open].utf8.count).dropLast(end.utf8.count)
-    return !value.isEmpty && !value.contains(0x2E)
-}
-
-/// Whether `label` can be a bucket in a host name.
-private func isBucketName(_ label: String) -> Bool {
-    (3...63).contains(label.utf8.count) && !label.contains("..") && label.utf8.first != 0x2E
-        && label.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F }
 }
 
 /// `text` up to the first `;`, lower case, without blanks at its ends.
@@ -245,7 +293,7 @@ func mediaType(_ text: String) -> String {
 }
 
 /// Refuses names of a form that could be read as another name: one that is there twice, `action`, `Action.1`,
-/// `Action[]`, and the fields of a signature.
+/// `Action[]`.
 private func checkFormNames(_ items: [QueryItem]) throws(RecognitionError) {
     var seen: Set<[UInt8]> = []
     for item in items {
@@ -257,15 +305,26 @@ private func checkFormNames(_ items: [QueryItem]) throws(RecognitionError) {
         guard item.name.isName(others: "._-", lengthMax: 1024),
             !isKey || item.name.isSame(as: "Action") || item.name.isSame(as: "Version")
         else { throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter") }
-        // SimpleDB's own way to sign, and a presigned form: a signature that is not ours would go along.
-        let lower = item.name.asciiLowercased
-        guard !["awsaccesskeyid", "signature", "signaturemethod"].contains(lower), !lower.hasPrefix("x-amz-")
-        else {
-            throw .malformed(
-                part: "the form", why: "it holds a signature, which is neither checked nor sent")
-        }
     }
 }
+
+/// A signature in the form, SimpleDB's or a presigned form's, is neither checked nor sent.
+private func refuseSignature(_ items: [QueryItem]) throws(RecognitionError) {
+    let isSigned = items.contains { item in
+        let name = item.name.asciiLowercased
+        return ["awsaccesskeyid", "signature", "signaturemethod"].contains(name) || name.hasPrefix("x-amz-")
+    }
+    guard !isSigned else {
+        throw .malformed(part: "the form", why: "it holds a signature, which is neither checked nor sent")
+    }
+}
+
+/// All that belongs to a signature of version 2.
+///
+/// - SeeAlso: Amazon SimpleDB Developer Guide, "Common Request Parameters".
+private let signatureV2Fields: Set<String> = [
+    "AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp", "SecurityToken",
+]
 
 /// The most items of a form; the largest batches of AWS have some thousand.
 let formItemCountMax = 20_000

@@ -7,13 +7,12 @@ struct OuterHints {
     let path: String
     /// The services it may be; nil when nothing outside says so.
     let services: [CatalogService]?
-    /// The signing name, when the scope says one and counts.
+    /// The signing name, when the scope says one and counts, or when Host is one that only this name has.
     let signedAs: String?
     /// The region that prefix, Host or scope name; nil when none does.
     let region: String?
-    /// What stands in Host before the name of this machine or of the service: `bucket.`, `111122223333.`,
-    /// `sync-`; nil for nothing.
-    let hostLabel: String?
+    /// What may stand in Host before the name of this machine or of a service. Never empty.
+    let hostLabels: [HostLabel]
     /// The listed host of one resource that path prefix or Host name, once for each service that it may be;
     /// empty when they name none.
     let resourceHosts: [ResourceHost]
@@ -35,22 +34,54 @@ struct OuterHints {
             services = try agree(
                 services, signed, "the credential scope (`\(shown(scope.service))`) and Host or path prefix")
         }
-        var regions: [String] = []
-        for region in [prefix?.region, host.region, scope?.region] {
-            if let region, !regions.contains(where: { $0.isSame(as: region) }) { regions.append(region) }
-        }
-        guard regions.count <= 1 else {
+        region = try Self.region(prefix?.region, host.region, scope?.region, services)
+        path = prefix?.rest ?? host.withoutBase(head.rawPath)
+        self.services = services
+        signedAs = scope?.service ?? host.signedAs
+        hostLabels = host.labels
+        resourceHosts = prefix?.host.map { [$0] } ?? host.resourceHosts
+    }
+
+    /// The one region that prefix, Host and scope name; of a global service Host may name one and the scope
+    /// the one that is signed for there.
+    private static func region(
+        _ prefix: String?, _ host: String?, _ scope: String?, _ services: [CatalogService]?
+    ) throws(RecognitionError) -> String? {
+        let place = prefix ?? host
+        func agrees(_ region: String?) -> Bool { region == nil || place == nil || region == place }
+        let isPinned =
+            services?.contains { service in
+                place.flatMap { service.endpoint(region: $0) }?.signingRegion == scope
+            } ?? false
+        guard agrees(host), agrees(scope) || isPinned else {
+            let named = unique([prefix, host, scope].compactMap(\.self))
             throw .disagreement(
                 "path prefix, Host and credential scope name different regions: "
-                    + "\(shown(regions.joined(separator: ", ")))"
-            )
+                    + "\(shown(named.joined(separator: ", ")))")
         }
-        path = prefix?.rest ?? String(head.rawPath)
-        self.services = services
-        signedAs = scope?.service
-        region = regions.first
-        hostLabel = host.label
-        resourceHosts = prefix?.host.map { [$0] } ?? host.resourceHosts
+        return place ?? scope
+    }
+
+    /// What may stand before the host for a call of `service`; a nil among them: nothing.
+    func labels(of service: CatalogService) -> [String?] {
+        hostLabels.filter { $0.services?.contains(service) ?? true }.map(\.text)
+    }
+}
+
+/// What stands in Host before a name that it ends with: `bucket.`, `111122223333.`, `sync-`.
+struct HostLabel {
+    /// The services that have that name; nil for this machine, which stands for all.
+    let services: [CatalogService]?
+    /// With its dot or dash; nil when nothing stands there.
+    let text: String?
+    /// The bucket that it may be: S3's own host, or this machine, with a name and a dot before it.
+    let bucket: String?
+
+    /// Whether a call of `operation` may have come to this host.
+    func admits(_ operation: CatalogOperation) -> Bool {
+        guard services?.contains(operation.service) ?? true else { return false }
+        guard let text else { return true }
+        return operation.hostPrefix.map { mayBe(text, $0) } ?? false
     }
 }
 
@@ -115,8 +146,12 @@ private struct PathPrefix {
 private struct HostHint {
     var services: [CatalogService]?
     var region: String?
-    var label: String?
     var resourceHosts: [ResourceHost] = []
+    var labels = [HostLabel(services: nil, text: nil, bucket: nil)]
+    /// What the host's services have before the path of an operation: `/v2`.
+    private var basePaths: [String] = []
+    /// What calls to this host are signed as, where the service has other hosts too.
+    var signedAs: String?
 
     init(_ host: String, hosts: [ResourceHost], catalog: Catalog) throws(RecognitionError) {
         var name = host.asciiLowercased
@@ -129,7 +164,7 @@ private struct HostHint {
         for local in ["localhost", "127.0.0.1"] where name.hasSuffix(local) {
             let before = String(name.dropLast(local.utf8.count))
             guard before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") else { break }
-            label = before.isEmpty ? nil : before
+            labels = [HostLabel(services: nil, text: before.isEmpty ? nil : before, bucket: bucket(before))]
             return
         }
         guard isAWS(name) else {
@@ -147,28 +182,43 @@ private struct HostHint {
 
     private mutating func read(aws name: String, catalog: Catalog) throws(RecognitionError) {
         let named = name.split(separator: ".").map(String.init).first { catalog.partition(region: $0) != nil }
+        var hosts = HostIndex.builtIn.owners(of: name, region: named ?? "us-east-1", catalog: catalog)
         // S3's old host serves every region; the scope says which.
-        var hosts =
-            name.hasSuffix("s3.amazonaws.com")
-            ? catalog.service(named: "s3").map { [($0, "s3.amazonaws.com")] } ?? [] : []
-        // Whichever host the client knows says which service it means; the operator says which is dialled.
-        for variant in EndpointVariant.all where hosts.isEmpty {
-            hosts = catalog.services.compactMap { service in
-                let endpoint = service.endpoint(region: named ?? "us-east-1", variant: variant)
-                guard let host = endpoint?.host, name.hasSuffix(host) else { return nil }
-                let before = name.dropLast(host.utf8.count)
-                return before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-")
-                    ? (service, host) : nil
-            }
+        if name.hasSuffix("s3.amazonaws.com"), let s3 = catalog.service(named: "s3") {
+            hosts = [HostIndex.Owner(service: s3, host: "s3.amazonaws.com", signingName: nil, basePath: "")]
         }
-        // The longest host is the one meant: `s3-control` is not a label before another service's host.
-        guard let longest = hosts.map(\.1.utf8.count).max() else {
+        guard let longest = hosts.max(by: { $0.host.utf8.count < $1.host.utf8.count }) else {
             throw .malformed(part: "Host", why: "no service of the catalog is at `\(shown(name))`")
         }
-        services = hosts.filter { $0.1.utf8.count == longest }.map(\.0)
+        // `maps.geo` is a host of its own, and the host `geo` with the host prefix of another service.
+        labels = hosts.map { owner in
+            let before = String(name.dropLast(owner.host.utf8.count))
+            let isPlainS3 = owner.service.isS3 && owner.signingName == nil
+            return HostLabel(
+                services: [owner.service], text: before.isEmpty ? nil : before,
+                bucket: isPlainS3 ? bucket(before) : nil)
+        }
+        services = hosts.map(\.service)
+        signedAs = longest.signingName
         region = named
-        if name.utf8.count > longest { label = String(name.dropLast(longest)) }
+        basePaths = hosts.map(\.basePath).filter { !$0.isEmpty }
     }
+
+    /// `path` as it is at this machine, without the base path of the host.
+    func withoutBase(_ path: Substring) -> String {
+        let base = basePaths.first { path.hasPrefix($0 + "/") }
+        return String(path.dropFirst(base?.count ?? 0))
+    }
+}
+
+/// The bucket that `label` of a host may be.
+private func bucket(_ label: String) -> String? {
+    let name = String(label.dropLast())
+    let isName =
+        label.hasSuffix(".") && (3...63).contains(name.utf8.count) && !name.contains("..")
+        && name.utf8.first != 0x2E
+        && name.utf8.allSatisfy { $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F }
+    return isName ? name : nil
 }
 
 private func isLoopback(_ name: String) -> Bool {
@@ -180,4 +230,16 @@ private func isAWS(_ name: String) -> Bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws", ".aws.dev", ".amazonaws.eu"].contains {
         name.hasSuffix($0)
     }
+}
+
+/// Whether `label` has the form of `prefix`, whose `{Name}` stand for one label: `111122223333.` of
+/// `{AccountId}.`.
+private func mayBe(_ label: String, _ prefix: String) -> Bool {
+    guard let open = prefix.firstIndex(of: "{"), let close = prefix.firstIndex(of: "}") else {
+        return label.isSame(as: prefix)
+    }
+    let end = prefix[prefix.index(after: close)...]
+    guard label.hasPrefix(String(prefix[..<open])), label.hasSuffix(String(end)) else { return false }
+    let value = label.utf8.dropFirst(prefix[..<open].utf8.count).dropLast(end.utf8.count)
+    return !value.isEmpty && !value.contains(0x2E)
 }

@@ -28,7 +28,7 @@ struct Reading {
         guard let partition = catalog.partition(region: region),
             let endpoint = listed.map(CatalogEndpoint.init)
                 ?? operation.endpoint(region: region, variant: variant),
-            !endpoint.usesSigV4a, !service.takesBearerTokens
+            !endpoint.usesSigV4a
         else {
             throw .noEndpoint(service: service.name, region: region, variant: variant)
         }
@@ -40,10 +40,7 @@ struct Reading {
         let parameters = try readParameters(candidate, request: request, query: query)
         self.parameters = parameters
         hostPrefix = listed == nil ? try filledHostPrefix(operation, parameters) : ""
-        if let label = hints.hostLabel, !service.isS3, !hostPrefix.asciiLowercased.isSame(as: label) {
-            throw .disagreement(
-                "Host begins with `\(shown(label))`, the operation's own host with `\(shown(hostPrefix))`")
-        }
+        if listed == nil { try checkHost(hints, operation, hostPrefix) }
         path = try endpoint.basePath + sentPath(candidate, hints: hints)
         named = try namePairs(
             CallFacts(
@@ -52,7 +49,30 @@ struct Reading {
     }
 }
 
+/// What stands before the host must be the operation's own host prefix; before S3's it may be a bucket.
+private func checkHost(
+    _ hints: OuterHints, _ operation: CatalogOperation, _ hostPrefix: String
+) throws(RecognitionError) {
+    let labels = hints.labels(of: operation.service)
+    let said = labels.compactMap(\.self)
+    guard said.count == labels.count, !operation.service.isS3 || operation.hostPrefix != nil else { return }
+    let own = hostPrefix.asciiLowercased
+    guard said.contains(where: { own.isSame(as: $0) }) else {
+        throw .disagreement(
+            "Host begins with `\(shown(said.first ?? ""))`, the operation's own host with "
+                + "`\(shown(hostPrefix))`")
+    }
+}
+
 extension Reading {
+    /// Why the call is never sent, whatever policy says.
+    var bar: SendingBar? {
+        let operation = candidate.operation
+        if operation.isUnsignedByModel { return .unsignedByModel }
+        if operation.service.takesBearerTokens { return .bearerToken }
+        return operation.service.needsSignatureV2 ? .signatureV2 : nil
+    }
+
     /// Whether every member that its model requires is there, and no member that it does not have.
     var saysWhatItsModelAsks: Bool {
         let members = parameters.members ?? []
@@ -63,7 +83,7 @@ extension Reading {
 }
 
 /// The region of a service that has one everywhere, when nothing names any.
-private func globalRegion(_ service: CatalogService, _ variant: EndpointVariant) -> String? {
+func globalRegion(_ service: CatalogService, _ variant: EndpointVariant) -> String? {
     guard let east = service.endpoint(region: "us-east-1", variant: variant),
         let west = service.endpoint(region: "us-west-2", variant: variant),
         east.signingRegion == west.signingRegion, east.host == west.host

@@ -129,7 +129,7 @@ private func place(_ endpoint: CatalogEndpoint?, _ prefix: String?) -> String {
 private func text(of source: CatalogKeySource?) -> String {
     switch source {
     case .member(let name): "from \(name), else absent"
-    case .computed: "worked out from the request"
+    case .computed: "worked out, as far as the request says it"
     case .absent: "absent: no request of it carries it"
     case nil: "not knowable"
     }

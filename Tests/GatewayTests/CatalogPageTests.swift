@@ -50,7 +50,7 @@ import Vocabulary
         #expect(has(query, "dynamodb:LeadingKeys"))
         let put = try lines("s3:PutObject")
         #expect(has(put, "s3:x-amz-acl", "from ACL, else absent"))
-        #expect(has(try lines("ssm:GetParametersByPath"), "ssm:Recursive", "worked out from the request"))
+        #expect(has(try lines("ssm:GetParametersByPath"), "ssm:Recursive", "worked out, as far"))
         #expect(!has(try lines("s3:PutBucketPolicy"), "s3:x-amz-acl"))
         let copy = try lines("s3:UploadPartCopy")
         #expect(has(copy, "s3:x-amz-acl", "absent: no request of it carries it"))

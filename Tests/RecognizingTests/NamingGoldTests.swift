@@ -56,6 +56,25 @@ func spelled(_ resource: Resource) -> String {
         "ssm",
     ]
 
+    @Test func `what naming says of a condition key is what the catalog shows of it`() throws {
+        for fixture in PairFixture.all where fixture.json["refused"] == nil {
+            let facts = try fixture.facts()
+            let named = try namePairs(facts)
+            let known = Dictionary(uniqueKeysWithValues: facts.model.keyFills.map { ($0.key, $0.source) })
+            for key in Set(facts.model.actions.flatMap(\.conditionKeys)) where !key.contains("$") {
+                let value = named.keys[key]
+                switch known[key] {
+                case .member(let name):
+                    let isSaid = facts.parameters[name].map { $0 != .null } ?? false
+                    #expect(isSaid == (value != .absent), "\(fixture.testDescription): \(key) \(value)")
+                case .computed: continue
+                case .absent: #expect(value == .absent, "\(fixture.testDescription): \(key) \(value)")
+                case nil: #expect(value == .unknown, "\(fixture.testDescription): \(key) \(value)")
+                }
+            }
+        }
+    }
+
     @Test("every call of the gold set needs just its pairs", arguments: services + ["other"])
     func gold(_ service: String) throws {
         let fixtures = PairFixture.all.filter { $0.place.hasPrefix("\(service).jsonl:") }

@@ -88,7 +88,7 @@ class Catalog:
         for name, row in self.exceptions["keys"]["rows"].get(service.name, {}).items():
             operations = [one for one in service.operations if name in ("*", one.name)]
             for key, member in row.items():
-                listed = key.lower() in self.condition_keys
+                listed = re.sub(r"\$\{[^}]+\}|<[^>]+>", "*", key).lower() in self.condition_keys
                 has = member in (None, "computed") or any(member in service.input_members(one) for one in operations)
                 if not listed or not has:
                     raise ValueError(f"exceptions.json, keys: {service.name}.{name}: {key} from {member} is not there")

@@ -174,10 +174,14 @@ class Mapper:
         fill; a key without a row is not knowable. A member that the input does not have is known to be absent."""
         rows = self.exceptions["keys"]["rows"].get(service.name, {})
         given = {key.lower(): member for key, member in {**rows.get("*", {}), **rows.get(operation.name, {})}.items()}
+        has_tags = any(flat(name) in TAG_MEMBERS for name in service.input_members(operation))
         found = {}
         for need in operation.actions:
             for key in self.listed_keys(need):
                 member = given.get(key.lower())
+                is_general = key not in rows.get(operation.name, {})
+                if is_general and key.startswith(("aws:RequestTag/", "aws:TagKeys")) and not has_tags:
+                    continue
                 if member == "computed":
                     found[key] = (COMPUTED, "")
                 elif member in service.input_members(operation):

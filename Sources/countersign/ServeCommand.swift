@@ -1,6 +1,7 @@
 import ArgumentParser
 import Gateway
 import Glibc
+import Vocabulary
 
 /// `countersign serve`: runs the sidecar.
 struct Serve: ParsableCommand {
@@ -61,6 +62,7 @@ struct Serve: ParsableCommand {
     var logReserve: String?
     @Flag(help: "Let an approver answer from the agent's own uid. For a laptop: a seat belt, not a lock.")
     var allowSameUid = false
+    @Flag(help: "Print each thing that is said as one JSON object: {\"message\":\"…\"}.") var json = false
 
     func run() throws {
         var flags: [String: [String]] = [:]
@@ -79,8 +81,8 @@ struct Serve: ParsableCommand {
         if allowSameUid { flags["allow-same-uid"] = ["true"] }
         let configuration = try orCannotTell { try Configuration.load(flags: flags, file: config) }
         try orCannotTell {
-            try serve(configuration) {
-                print($0)
+            try serve(configuration) { [json] message in
+                print(json ? JSON.object([.init("message", .string(message))]).text : message)
                 // The operator may read a file or a pipe: each line counts when it is said.
                 fflush(nil)
             }

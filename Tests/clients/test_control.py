@@ -1,5 +1,6 @@
 """docs/control.md says what the two sockets do: every route there answers, every route and code here is there."""
 
+import json
 import re
 
 import pytest
@@ -39,6 +40,22 @@ def place(tmp_path):
         gate.start()
         yield gate
         gate.stop()
+
+
+def test_serve_says_each_thing_as_one_json_object(tmp_path):
+    with Verifier(GATEWAY_KEYS, responder=chaos.answer) as verifier:
+        verifier.expect("delete", least=0, most=9, operation="DeleteItem")
+        gate = Gate(tmp_path, verifier.url, options=("--json",))
+        gate.write_policies(**policy())
+        gate.start()
+        approval = desk.delete(gate.port).headers["x-countersign-approval-id"]
+        gate.stop()
+    said = [json.loads(line) for line in (tmp_path / "gate.txt").read_text().splitlines()]
+    assert all(list(line) == ["message"] for line in said)
+    assert "ready" in [line["message"] for line in said]
+    # A card has many lines, and is one thing.
+    cards = [line["message"] for line in said if approval in line["message"]]
+    assert cards and "\n" in cards[0]
 
 
 @pytest.mark.parametrize("title,file,count", [("Routes of the control socket", "ControlPlane.swift", 6),

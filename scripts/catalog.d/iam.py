@@ -201,7 +201,8 @@ class Mapper:
         if not member or not name or name == primary.name.lower():
             return []
         row = actions[name]
-        resources = [] if primary.star and not row["resourceTypes"] else self.tagged(service, operation, primary, row)
+        # An action of no resource type is on *, whatever is made.
+        resources = self.tagged(service, operation, primary, row) if row["resourceTypes"] else []
         return [Need(primary.prefix, row["name"], row["level"], True, condition=member, resources=resources,
                      star=not resources)]
 

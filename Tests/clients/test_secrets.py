@@ -133,3 +133,17 @@ def test_credentials_that_are_gone_stop_the_start_without_a_word_of_them(gate_fo
     done = subprocess.run(gate.command(), env=gate.environment(), capture_output=True, timeout=20)
     assert done.returncode == 2 and b"ended with code 3" in done.stderr
     assert b"canary" not in done.stdout + done.stderr and os.listdir(gate.state) in ([], ["log"])
+
+
+def test_no_file_of_tls_keys_is_written(gate_folder):
+    """libcurl writes the keys of its connections to SSLKEYLOGFILE, if that stands in the environment."""
+    keys = gate_folder / "tls-keys"
+    with Verifier(KEYS, responder=lambda arrival: (200, {}, b"{}"), tls_folder=gate_folder) as verifier:
+        verifier.expect("read", operation="GetItem")
+        gate = Gate(gate_folder, verifier.url, keys=KEYS, options=("--ca-bundle", str(verifier.ca_file)),
+                    environment={"SSLKEYLOGFILE": str(keys)})
+        gate.write_policies(asks=POLICY, agents=AGENTS, approvers=APPROVERS)
+        gate.start()
+        answer = call(gate.port, "DynamoDB_20120810.GetItem", {"TableName": "quick-1", "Key": {"id": {"S": "a"}}})
+        gate.stop()
+    assert answer.startswith(b"200 ") and not keys.exists(), answer[:300]

@@ -162,6 +162,11 @@ class Mapper:
                 continue
             need.resources.append(finder.resource(form["key"], form["arn"], kind["required"]))
         if service.name in self.naming:
+            for kind in own or {}:
+                if not any(kind == one.type for one in need.resources):
+                    # The reference lists fewer types than the service's documentation.
+                    form = self.form(prefix, kind)
+                    need.resources.append(finder.resource(form["key"], form["arn"], True))
             need.resources = self.naming[service.name].resources(service, operation, need.resources, own)
         return need
 

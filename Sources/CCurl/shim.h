@@ -1,7 +1,4 @@
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <curl/curl.h>
 #include <string.h>
 #include <time.h>
@@ -28,6 +25,9 @@ static inline long long cs_loop_nanoseconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (long long)now.tv_sec * 1000000000LL + now.tv_nsec;
 }
+
+// Declared here: _GNU_SOURCE would give this module another fd_set than the system's other modules have.
+extern void *memmem(const void *haystack, size_t haystack_size, const void *needle, size_t needle_size);
 
 /// Whether `text` is somewhere in the `size` bytes at `bytes`: an extension of GNU that Swift's Glibc leaves out.
 static inline int cs_holds(const void *bytes, size_t size, const char *text) {

@@ -82,6 +82,7 @@ import Vocabulary
             ("!A", "{}", true), ("!A", #"{"A": "x"}"#, false),
             ("A='x'", #"{"A": "x"}"#, true), ("A='x'", #"{"A": "xy"}"#, false), ("A='x'", "{}", false),
             ("A^='x'", #"{"A": "xy"}"#, true), ("A^='x'", #"{"A": "y"}"#, false),
+            ("A*=':x/'", #"{"A": "a:x/b"}"#, true), ("A*=':x/'", #"{"A": "a:y-x/b"}"#, false),
             ("!A='x'", #"{"A": "x"}"#, false), ("!A='x'", #"{"A": "y"}"#, true), ("!A='x'", "{}", true),
             ("!A^='x'", #"{"A": "xy"}"#, false), ("!A^='x'", #"{"A": "y"}"#, true),
             ("A & !B", #"{"A": "x"}"#, true), ("A & !B", #"{"A": "x", "B": "y"}"#, false),

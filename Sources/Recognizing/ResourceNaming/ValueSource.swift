@@ -128,7 +128,7 @@ struct ValueSource {
 /// When an action is needed or a resource touched: all terms between ` & ` of one part between ` or ` hold.
 ///
 /// `Member`: the request says something there; `Member='x'`: a value is `x`; `Member^='x'`: one begins with
-/// `x`; `!` before any of them: it is not so.
+/// `x`; `Member*='x'`: one contains `x`; `!` before any of them: it is not so.
 struct CallCondition {
     private let text: String
 
@@ -148,12 +148,16 @@ struct CallCondition {
     }
 
     private static func holds(_ term: String, in parameters: JSON) throws(RecognitionError) -> Bool {
-        let path = String(decoding: term.utf8.prefix { $0 != 0x3D && $0 != 0x5E }, as: UTF8.self)
+        let path = String(decoding: term.utf8.prefix { !"=^*".utf8.contains($0) }, as: UTF8.self)
         guard path.utf8.count < term.utf8.count else { return GenericNaming.isSaid(path, in: parameters) }
         let wanted = String(decoding: term.utf8.drop { $0 != 0x27 }.dropFirst().dropLast(), as: UTF8.self)
-        let begins = term.utf8.dropFirst(path.utf8.count).first == 0x5E
+        let comparison = term.utf8.dropFirst(path.utf8.count).first
         return try GenericNaming.values(at: path, in: parameters).contains {
-            begins ? $0.begins(with: wanted) : $0.utf8.elementsEqual(wanted.utf8)
+            switch comparison {
+            case 0x5E: $0.begins(with: wanted)
+            case 0x2A: $0.split(by: wanted).count > 1
+            default: $0.utf8.elementsEqual(wanted.utf8)
+            }
         }
     }
 }

@@ -48,6 +48,17 @@ private func named(
                 == ["arn:aws:apigateway:us-east-1::/restapis/a1/stages/<unknown>"])
     }
 
+    @Test func `an ARN where a name may stand names just that one`() throws {
+        let arn = "arn:aws:bedrock:us-east-1:111122223333:imported-model/abcdefghij01"
+        let byARN = try named("bedrock", "DeleteImportedModel", ["modelIdentifier": .string(arn)])
+        #expect(byARN.pairs.map(\.resource.description) == [arn])
+        // A name is not the id that the ARN holds.
+        let byName = try named("bedrock", "DeleteImportedModel", ["modelIdentifier": "mine"])
+        #expect(
+            byName.pairs.map(\.resource.description)
+                == ["arn:aws:bedrock:us-east-1:111122223333:imported-model/<unknown>"])
+    }
+
     @Test func `levels are the actions' own, sensitivity is the operation's`() throws {
         let copy = try named(
             "s3", "CopyObject", ["Bucket": "logs", "Key": "k", "CopySource": "src/k", "ACL": "private"])

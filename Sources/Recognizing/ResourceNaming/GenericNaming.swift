@@ -82,6 +82,7 @@ enum GenericNaming {
         }
         var (named, unclaimed): (Set<String>, Set<String>) = ([], [])
         for type in types where type.arnPath.map({ !settled.contains($0) }) ?? true {
+            if try isNamed(type, by: taken, draft) { continue }
             let filled = try filled(type, besides: taken, draft)
             named.formUnion(filled.named)
             unclaimed.formUnion(filled.ofOthers)
@@ -95,6 +96,18 @@ enum GenericNaming {
         if !unclaimed.subtracting(named).isEmpty { found.append(anything(of: types, draft.place)) }
         if !found.isEmpty { return found }
         return partly.isEmpty ? [anything(of: types, draft.place)] : partly
+    }
+
+    /// Whether the ARNs of `taken` are all that the call says of `type`, which its variables alone do not
+    /// name.
+    private static func isNamed(
+        _ type: CatalogResource, by taken: Set<String>, _ draft: Draft
+    ) throws(RecognitionError) -> Bool {
+        guard let path = type.arnPath, type.arnMayBeName,
+            type.variables.contains(where: { $0.source == nil && !ARNFormat.placeNames.contains($0.name) })
+        else { return false }
+        let texts = try values(at: path, in: draft.facts.parameters)
+        return !texts.isEmpty && texts.allSatisfy(taken.contains)
     }
 
     /// Some resource of the one service that all `types` belong to.

@@ -162,6 +162,28 @@ import Vocabulary
         }
     }
 
+    @Test func `Host and scope name one region, but for what botocore signs elsewhere`() throws {
+        func service(_ target: String, _ host: String, _ name: String) throws -> Call {
+            try json(target, host: host + ".eu-west-1.amazonaws.com", signedAs: name)
+        }
+        #expect(throws: RecognitionError.self) {
+            try service("DynamoDB_20120810.ListTables", "dynamodb", "dynamodb")
+        }
+        let health = try service("AWSHealth_20160804.DescribeEvents", "health", "health")
+        #expect(health.sealed.authority == "health.eu-west-1.amazonaws.com")
+    }
+
+    @Test func `Kinesis' host of an account is its plain host`() throws {
+        let body = #"{"StreamARN":"arn:aws:kinesis:us-east-1:222233334444:stream/s"}"#
+        let host = "222233334444.control-kinesis.us-east-1.amazonaws.com"
+        let call = try json("Kinesis_20131202.DescribeStream", body, host: host)
+        #expect(call.sealed.authority == "kinesis.us-east-1.amazonaws.com")
+        #expect(throws: RecognitionError.self) {
+            try json(
+                "Kinesis_20131202.DescribeStream", body, host: "evil.control-kinesis.us-east-1.amazonaws.com")
+        }
+    }
+
     @Test func `no text of the client's becomes part of a host`() throws {
         #expect(throws: RecognitionError.self) {
             try call(

@@ -51,7 +51,9 @@ struct OuterHints {
         func agrees(_ region: String?) -> Bool { region == nil || place == nil || region == place }
         let isPinned =
             services?.contains { service in
-                place.flatMap { service.endpoint(region: $0) }?.signingRegion == scope
+                // botocore dials Health in the client's region and signs for the global one.
+                service.name == "health" && scope == "us-east-1"
+                    || place.flatMap { service.endpoint(region: $0) }?.signingRegion == scope
             } ?? false
         guard agrees(host), agrees(scope) || isPinned else {
             let named = unique([prefix, host, scope].compactMap(\.self))
@@ -192,7 +194,8 @@ private struct HostHint {
         }
         // `maps.geo` is a host of its own, and the host `geo` with the host prefix of another service.
         labels = hosts.map { owner in
-            let before = String(name.dropLast(owner.host.utf8.count))
+            var before = String(name.dropLast(owner.host.utf8.count))
+            if owner.service.name == "kinesis", isAccountLabel(before) { before = "" }
             let isPlainS3 = owner.service.isS3 && owner.signingName == nil
             return HostLabel(
                 services: [owner.service], text: before.isEmpty ? nil : before,
@@ -209,6 +212,13 @@ private struct HostHint {
         let base = basePaths.first { path.hasPrefix($0 + "/") }
         return String(path.dropFirst(base?.count ?? 0))
     }
+}
+
+/// Whether `label` makes Kinesis' host the one of an account: `111122223333.control-`. The plain host reaches
+/// the same streams, and whose stream it is stands in its ARN.
+private func isAccountLabel(_ label: String) -> Bool {
+    ["control-", "data-"].contains(String(label.drop { $0 != "." }.dropFirst()))
+        && String(label.prefix { $0 != "." }).isAccount
 }
 
 /// The bucket that `label` of a host may be.

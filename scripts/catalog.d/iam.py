@@ -214,7 +214,7 @@ class Mapper:
     def tagged(self, service, operation, primary, row):
         """What the tags are for: the thing that the operation is named for, by its type; else some thing of the service."""
         verb, noun = re.match(r"([A-Z]+[a-z]*)(.*)", operation.name).groups()
-        if verb in CHANGES:
+        if verb in CHANGES and primary.resources:
             return primary.resources
         noun = flat(re.sub(r"((From|Using|With|For|To|In|By)(?=[A-Z])|V\d).*", "", noun) or noun)
         types = {one.type: one for one in primary.resources}

@@ -54,6 +54,9 @@ import Vocabulary
             ("A ~ id(tgw-)", "tgw-attach-1", "(of another)"), ("A ~ id(i-)", "i-", "(of another)"),
             ("A ~ begins(us.)", "us.a.b-1:0", "us.a.b-1:0"), ("A ~ begins(us.)", "usa.b", "(of another)"),
             ("A ~ begins(a.) | A ~ begins(b.)", "b.1", "b.1"),
+            ("A ~ plain", "0f-1A", "0f-1A"), ("A ~ plain", "alias/x", nil), ("A ~ plain | 'x'", "a b", "x"),
+            ("A ~ account", "111122223333", "111122223333"), ("A ~ account", "s3tables", "(unreadable)"),
+            ("A ~ account", "1111222233334", "(unreadable)"), ("A ~ account", "11112222333a", "(unreadable)"),
             ("A ~ begins(a.) | A ~ begins(b.)", "c.1", "(of another)"),
         ])
     func transforms(_ source: String, _ text: String, _ expected: String?) throws {

@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest)\(([^()]*)\)$|(lower|global)$")
+TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest)\(([^()]*)\)$|(lower|global|plain|account)$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=|\*=)'([^']*)')?$")
 
 

@@ -13,6 +13,8 @@ import Vocabulary
 /// - `id(vol-)`: the whole, if it begins so and goes on in letters and digits: else it names a resource of
 ///   another type;
 /// - `begins(r-)`: the same with anything after that beginning;
+/// - `plain`: letters, digits and hyphens; any other value says no name (an alias is no key's id);
+/// - `account`: twelve digits, the account that owns the resource; of anything else nothing is known;
 /// - `lower`: in lower case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
 ///
 /// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
@@ -113,6 +115,11 @@ struct ValueSource {
             case "id":
                 guard let rest = text.after(argument), rest.isName(others: "") else {
                     return .ofAnother(whole)
+                }
+            case "plain": if !text.isName(others: "-") { return nil }
+            case "account":
+                guard text.utf8.count == 12, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+                    return .unreadable(whole)
                 }
             case "begins": if !text.begins(with: argument) { return .ofAnother(whole) }
             case "global": text = text.utf8.elementsEqual("CLOUDFRONT".utf8) ? "global" : text

@@ -171,13 +171,43 @@ enum DynamoDBNaming {
         draft.itemCount = items.count
     }
 
-    /// PartiQL text is not read: the call may be any of the four actions on a table that is not known.
+    /// Each statement by its own action; one that is not surely read may be any of the four on a table that
+    /// is not known.
     private static func statements(_ draft: inout Draft) throws(RecognitionError) {
-        for verb in ["Select", "Insert", "Update", "Delete"] {
-            draft.want("dynamodb:PartiQL\(verb)", on: .unknown)
+        let parameters = draft.parameters
+        var texts = [try parameters.textIfAny("Statement")].compactMap(\.self)
+        if draft.operation != "ExecuteStatement" {
+            let member = draft.operation == "BatchExecuteStatement" ? "Statements" : "TransactStatements"
+            for statement in try parameters.structures(member) {
+                texts.append(try statement.text("Statement"))
+            }
+            draft.itemCount = max(1, texts.count)
         }
-        let member = draft.operation == "BatchExecuteStatement" ? "Statements" : "TransactStatements"
-        if draft.operation != "ExecuteStatement" { draft.itemCount = try draft.parameters.count(member) }
+        for text in texts {
+            guard let statement = PartiQLStatement(parsing: text),
+                statement.table.map({ $0.isName(others: "_.-", lengthMax: 255) }) ?? true
+            else {
+                for verb in PartiQLStatement.Verb.allCases {
+                    draft.want("dynamodb:PartiQL\(verb.rawValue)", on: .unknown)
+                }
+                continue
+            }
+            draft.want("dynamodb:PartiQL\(statement.verb.rawValue)", on: resource(of: statement, draft.place))
+        }
+        guard !draft.wants.isEmpty else { throw parameters.malformed("Statement", "is missing") }
+    }
+
+    /// The table or index of `statement`, as far as it is named.
+    private static func resource(of statement: PartiQLStatement, _ place: Place) -> Resource {
+        guard let table = statement.table else {
+            return place.resource("dynamodb", .known("table/"), .unknown)
+        }
+        let name = TableName(place: place, name: table)
+        guard statement.isOfIndex else { return name.resource }
+        guard let index = statement.index, index.isName(others: "_.-", lengthMax: 255) else {
+            return place.resource("dynamodb", .known("table/\(table)/index/"), .unknown)
+        }
+        return name.resource("index/\(index)")
     }
 
     /// Global tables of 2017: the table's own ARN has no region, and every replica is a table in its region.

@@ -42,6 +42,20 @@ private func named(
                 == [
                     "arn:aws:apigateway:us-east-1::/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2Fa"
                 ])
+        let access =
+            "arn:aws:apigateway:us-east-1:111122223333:/domainnameaccessassociations/domainname/a/vpce/v"
+        for (arn, resource) in [
+            (access, access),
+            // An ARN of anything else names nothing here.
+            (
+                "arn:aws:apigateway:us-east-1::/restapis/a1",
+                "arn:aws:apigateway:us-east-1:111122223333:/domainnameaccessassociations/<unknown>"
+            ),
+        ] {
+            let deleted = try resources(
+                "DeleteDomainNameAccessAssociation", ["domainNameAccessAssociationArn": .string(arn)])
+            #expect(deleted == [resource])
+        }
         // A value with a slash is no one segment.
         #expect(
             try resources("GetStage", ["restApiId": "a1", "stageName": "x/../y"])

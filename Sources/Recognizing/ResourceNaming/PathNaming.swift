@@ -30,6 +30,18 @@ enum PathNaming {
             let known = segments[0] == "tags" ? percentEncoded(text) : text
             parts.append(known.utf8.contains(0x2F) ? .unknown : .known(known))
         }
+        // Access associations have an account, and one is named by its ARN.
+        if segments[0] == "domainnameaccessassociations" {
+            let arn = try GenericNaming.values(
+                at: "domainNameAccessAssociationArn", in: draft.facts.parameters
+            ).first
+            if let arn, let named = ARN(parsing: arn), named.service == "apigateway",
+                named.resource.begins(with: "/domainnameaccessassociations/")
+            {
+                return Resource(arn)
+            }
+            return draft.place.resource("apigateway", tail: parts)
+        }
         // A private domain name's id is in the query on the wire and beside the name in the ARN.
         let ids = try GenericNaming.values(at: "domainNameId", in: draft.facts.parameters)
         guard segments[0] == "domainnames", segments.count > 1, let id = ids.first else {

@@ -53,6 +53,14 @@ import Vocabulary
             ("A ~ global ~ lower", "CLOUDFRONT", "global"), ("A ~ global ~ lower", "REGIONAL", "regional"),
             ("A ~ id(tgw-)", "tgw-attach-1", "(of another)"), ("A ~ id(i-)", "i-", "(of another)"),
             ("A ~ begins(us.)", "us.a.b-1:0", "us.a.b-1:0"), ("A ~ begins(us.)", "usa.b", "(of another)"),
+            ("A ~ only(pcs_)", "pcs_1", "pcs_1"), ("A ~ only(pcs_)", "web", nil),
+            ("A ~ only(a) | 'x'", "b", "x"),
+            ("A ~ not(alias/)", "k1", "k1"), ("A ~ not(alias/)", "alias/k", nil),
+            ("A ~ not(alias/)", "arn:aws:x:us-east-1:111122223333:alias/k", nil),
+            (
+                "A ~ not(alias/)", "arn:aws:x:us-east-1:111122223333:key/alias/",
+                "arn:aws:x:us-east-1:111122223333:key/alias/"
+            ),
             ("A ~ begins(a.) | A ~ begins(b.)", "b.1", "b.1"),
             ("A ~ plain", "0f-1A", "0f-1A"), ("A ~ plain", "alias/x", nil), ("A ~ plain | 'x'", "a b", "x"),
             ("A ~ account", "111122223333", "111122223333"), ("A ~ account", "s3tables", "(unreadable)"),

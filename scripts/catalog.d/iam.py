@@ -197,6 +197,8 @@ class Mapper:
 
     def tag(self, service, operation, needs):
         """The tagging action of the prefix, when a Write call carries tags for what it makes or changes."""
+        if service.name in self.naming and not self.naming[service.name].tags(operation):
+            return []
         primary = needs[0]
         if primary.level not in ("write", "permissionsManagement") or service.name in self.exceptions["noTagging"]["services"]:
             return []

@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest)\(([^()]*)\)$|(lower|global|plain|account)$")
+TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest|only|not)\(([^()]*)\)$|(lower|global|plain|account)$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=|\*=)'([^']*)')?$")
 
 
@@ -62,16 +62,15 @@ def conditions(text):
 
 
 def unions(resource):
-    """A resource for each part of its fills' unions (` + `); only the first must be there."""
-    count = max((source.count(" + ") + 1 for _, source in resource.fills), default=1)
-    found = []
-    for number in range(count):
-        fills = []
-        for name, source in resource.fills:
-            parts = source.split(" + ")
-            fills.append((name, parts[number] if len(parts) > 1 and number < len(parts) else parts[0]))
-        found.append(replace(resource, fills=tuple(fills), required=resource.required and number == 0))
-    return found
+    """A resource for each part of its unions (` + `); only the first must be there."""
+    def part(source, number):
+        parts = source.split(" + ")
+        return parts[number] if len(parts) > 1 and number < len(parts) else parts[0]
+
+    count = max(source.count(" + ") + 1 for source in [resource.arn_path, *(source for _, source in resource.fills)])
+    return [replace(resource, fills=tuple((name, part(source, number)) for name, source in resource.fills),
+                    arn_path=part(resource.arn_path, number), required=resource.required and number == 0)
+            for number in range(count)]
 
 
 @dataclass
@@ -105,6 +104,10 @@ class ServiceRow:
             found.append(ActionRow(one["action"], one.get("when", ""), one.get("types"), one.get("star", False)))
         return found
 
+    def tags(self, operation):
+        """Whether the operation's tags are for what it makes or changes."""
+        return self.operations.get(operation.name, {}).get("tags", True)
+
     def resources(self, service, operation, found, own):
         """`found` of the automatic rule, as the rows for the service, the operation and the action change it.
 
@@ -131,15 +134,17 @@ class ServiceRow:
     def changed(self, service, operation, resource, changes, where):
         """`resource` with its fills, whole-ARN member, duty and condition as `changes` say."""
         is_general = where == "fills" or where.startswith("types ")
+        if "format" in changes:
+            resource, told = self.formed(service, operation, resource, changes, where), resource
+            if resource is None:
+                return told
         names = set(VARIABLE.findall(resource.format))
         fills = dict(resource.fills)
         for key, value in changes.items():
             if key == "required":
                 resource = replace(resource, required=value)
             elif key == "format":
-                names = set(VARIABLE.findall(value))
-                fills = {name: fills.get(name, "") for name in VARIABLE.findall(value) if name not in PLACE}
-                resource = replace(resource, format=value, fills=tuple(fills.items()))
+                pass
             elif key == "when":
                 if not all(reaches(service, operation, path) for path in conditions(value)):
                     if not is_general:
@@ -147,7 +152,7 @@ class ServiceRow:
                     continue
                 resource = replace(resource, condition=value)
             elif key in ("ARN", "ARN|name"):
-                if value and not reaches(service, operation, value):
+                if value and not all(reaches(service, operation, path) for path in value.split(" + ")):
                     if not is_general:
                         raise NamingError(f"{self.name}, {where}: no member `{value}`")
                     continue
@@ -169,6 +174,17 @@ class ServiceRow:
             self.used.add(where if where != "fills" else f"fills {key}")
         order = [name for name in PLACE if name in fills] + [name for name, _ in resource.fills if name not in PLACE]
         return replace(resource, fills=tuple((name, fills[name]) for name in order))
+
+    def formed(self, service, operation, resource, changes, where):
+        """`resource` with the format of `changes`; None when a general row names sources that the operation has not."""
+        form = changes["format"]
+        names = [name for name in VARIABLE.findall(form) if name not in PLACE]
+        if where.startswith("types ") and not all(
+                self.source(service, operation, changes[name], True, where) for name in names if changes.get(name)):
+            return None
+        known = dict(resource.fills)
+        return replace(resource, format=form, fills=tuple(
+            (name, known.get(name, "")) for name in [*(place for place in PLACE if place in known), *names]))
 
     def source(self, service, operation, text, is_general, where):
         """`text` with the alternatives that the operation has; None when it has none of the paths."""
@@ -214,7 +230,7 @@ def load(services):
         for operation, one in service_row.operations.items():
             if operation not in operations:
                 raise NamingError(f"naming/{file_name}: no operation {operation}")
-            service_row.keys(one, ("source", "fills", "types", "actions", "also"), operation)
+            service_row.keys(one, ("source", "fills", "types", "actions", "also", "tags"), operation)
         found[name] = service_row
     return found
 

@@ -2,7 +2,7 @@
 
     service dynamodb                           then what holds for all of it, a word and its values a line
     endpoint plain dynamodb.{region}.{dns}     host and base path, then `as NAME`, `in REGION`, `sigv4a` where they differ
-    type dynamodb table arn:...                a resource type that actions below name
+    type dynamodb table arn:...                a resource type that actions below name; of two forms the one with their variables
     keys aws:TagKeys of dynamodb: TagResource  the condition keys of actions that operations below need
 
     Query  POST DynamoDB_20120810.Query        an operation, and how a request names it
@@ -41,8 +41,8 @@ def service_text(catalog, service):
     for table, names in catalog.endpoints[service.name]:
         lines += endpoint_lines(service, table, names)
     needs = [need for operation in service.operations for need in operation.actions]
-    types = {(need.prefix, one.type): one.format for need in needs for one in need.resources}
-    lines += [f"type {prefix} {kind} {form}" for (prefix, kind), form in sorted(types.items())]
+    types = {(need.prefix, one.type, one.format) for need in needs for one in need.resources}
+    lines += [f"type {prefix} {kind} {form}" for prefix, kind, form in sorted(types)]
     groups = {}
     for need in needs:
         groups.setdefault((need.prefix, *catalog.mapper.listed_keys(need)), set()).add(need.name)

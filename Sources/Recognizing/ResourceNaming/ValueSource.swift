@@ -15,9 +15,10 @@ import Vocabulary
 /// - `begins(r-)`: the same with anything after that beginning;
 /// - `plain`: letters, digits and hyphens; any other value says no name (an alias is no key's id);
 /// - `account`: twelve digits, the account that owns the resource; of anything else nothing is known;
+/// - `only(pcs_)`: nothing unless it begins so; `not(alias/)`: nothing if it, or the last part of its ARN, does;
 /// - `lower`: in lower case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
 ///
-/// An ARN is left as it is by all but `arn`: it names a whole resource, or nothing.
+/// An ARN is left as it is by all but `arn` and `not`: it names a whole resource, or nothing.
 struct ValueSource {
     /// A value as the request says it.
     enum Value: Hashable {
@@ -92,6 +93,12 @@ struct ValueSource {
             let argument = String(
                 decoding: transform.utf8.dropFirst(name.count + 1).dropLast(), as: UTF8.self)
             let isARN = text.begins(with: "arn:")
+            if name.elementsEqual("not".utf8) {
+                // An alias says that there is a key, and not which.
+                let said = isARN ? ARN(parsing: text)?.resource ?? text : text
+                guard !said.begins(with: argument) else { return nil }
+                continue
+            }
             if name.elementsEqual("arn".utf8) {
                 guard isARN else { continue }
                 // What lies elsewhere is no name here.
@@ -122,6 +129,7 @@ struct ValueSource {
                     return .unreadable(whole)
                 }
             case "begins": if !text.begins(with: argument) { return .ofAnother(whole) }
+            case "only": if !text.begins(with: argument) { return nil }
             case "global": text = text.utf8.elementsEqual("CLOUDFRONT".utf8) ? "global" : text
             case "lower": text = text.asciiLowercased
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.

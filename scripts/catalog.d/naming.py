@@ -105,8 +105,8 @@ class ServiceRow:
         return found
 
     def tags(self, operation):
-        """Whether the operation's tags are for what it makes or changes."""
-        return self.operations.get(operation.name, {}).get("tags", True)
+        """The types that the operation's tags are for; False for none, None for what the rule for tags finds."""
+        return self.operations.get(operation.name, {}).get("tags")
 
     def resources(self, service, operation, found, own):
         """`found` of the automatic rule, as the rows for the service, the operation and the action change it.

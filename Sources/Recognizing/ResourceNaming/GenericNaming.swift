@@ -22,7 +22,8 @@ enum GenericNaming {
                 continue
             }
             let resources: [Resource]
-            if action.condition?.begins(with: "TagSpecification") == true {
+            // Others have members of that name, of another form or for other things than what is made.
+            if action.condition?.begins(with: "TagSpecification") == true, action.prefix == "ec2" {
                 resources = try tagged(draft, action)
             } else if action.isStar {
                 resources = [.star]

@@ -15,7 +15,7 @@ import Vocabulary
 /// - `begins(r-)`: the same with anything after that beginning;
 /// - `plain`: letters, digits and hyphens; any other value says no name (an alias is no key's id);
 /// - `account`: twelve digits, the account that owns the resource; of anything else nothing is known;
-/// - `only(pcs_)`: nothing unless it begins so; `not(alias/)`: nothing if it, or the last part of its ARN, does;
+/// - `only(pcs_)`: nothing unless it begins so; `not(alias/)`: nothing if it, or its ARN's last part, does;
 /// - `lower`: in lower case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
 ///
 /// An ARN is left as it is by all but `arn` and `not`: it names a whole resource, or nothing.

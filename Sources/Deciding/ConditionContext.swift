@@ -61,12 +61,32 @@ struct ConditionContext {
         switch key {
         case .own(let key): return own(key)
         case .request(let name):
-            let value = meaning.keys[name]
-            guard value == .unknown, name.utf8.elementsEqual("aws:requestedregion".utf8),
-                !meaning.region.isEmpty
-            else { return value }
-            return .filled([meaning.region])
+            let value = meaning.keys.value(of: name, for: pair)
+            return value == .unknown ? general(name) ?? .unknown : value
         }
+    }
+
+    /// Keys that hold for every call, of which recognizing need not speak; nil for any other.
+    private func general(_ name: String) -> ConditionKeys.Value? {
+        switch name {
+        case "aws:requestedregion": meaning.region.isEmpty ? nil : .filled([meaning.region])
+        // The gateway's clock is what a time limit goes by; AWS goes by its own.
+        case "aws:currenttime": .filled([at.description])
+        case "aws:epochtime": .filled([String(at.nanosecondsSinceEpoch / 1_000_000_000)])
+        case "aws:resourceaccount": accountOfResource.map { .filled([$0]) }
+        default: nil
+        }
+    }
+
+    /// The account in the pair's ARN; nil where the ARN has none or it is not known.
+    private var accountOfResource: String? {
+        guard case .known(let text)? = pair.resource.parts.first else { return nil }
+        let parts = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
+        guard parts.count == 6, parts[4].count == 12, parts[4].allSatisfy({ (0x30...0x39).contains($0) })
+        else {
+            return nil
+        }
+        return String(decoding: parts[4], as: UTF8.self)
     }
 
     private func own(_ key: OwnKey) -> ConditionKeys.Value {

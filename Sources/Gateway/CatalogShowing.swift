@@ -126,14 +126,7 @@ private func place(_ endpoint: CatalogEndpoint?, _ prefix: String?) -> String {
         + "in \(endpoint.signingRegion)" + (endpoint.usesSigV4a ? " with SigV4a, which is not made" : "")
 }
 
-private func text(of source: CatalogKeySource?) -> String {
-    switch source {
-    case .member(let name): "from \(name), else absent"
-    case .computed: "worked out, as far as the request says it"
-    case .absent: "absent: no request of it carries it"
-    case nil: "not knowable"
-    }
-}
+private func text(of source: CatalogKeySource?) -> String { source?.words ?? "not knowable" }
 
 extension CatalogOperation {
     /// How a request names it, in each protocol.
@@ -154,7 +147,7 @@ extension CatalogOperation {
     /// The condition keys that AWS lists for its actions, and how each is known; nil: not knowable.
     fileprivate var knownKeys: [(key: String, source: CatalogKeySource?)] {
         var known: [String: CatalogKeySource] = [:]
-        for (key, source) in keyFills { known[key] = source }
+        for fill in keyFills { known[fill.key] = fill.source }
         return Set(actions.flatMap(\.conditionKeys)).sorted().map { ($0, known[$0]) }
     }
 }
@@ -164,7 +157,12 @@ private func json(of operation: CatalogOperation, region: String, variant: Endpo
     let keys = operation.knownKeys.map { key, source in
         let state: JSON =
             switch source {
-            case .member(let name): .object([.init("from", .string(name))])
+            case .member(let path): .object([.init("from", .string(path)), .init("else", .string("absent"))])
+            case .memberIfAny(let path):
+                .object([.init("from", .string(path)), .init("else", .string("unknown"))])
+            case .literal(let text): .object([.init("is", .string(text))])
+            case .tags(let path): .object([.init("tags", .string(path))])
+            case .region: .string("region")
             case .computed: .string("computed")
             case .absent: .string("absent")
             case nil: .string("unknown")

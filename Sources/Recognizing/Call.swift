@@ -78,31 +78,6 @@ package enum SendingBar: String, Hashable, Sendable, CaseIterable {
     case unknownOperation = "unknown operation"
 }
 
-/// The condition keys that a request fills, names in lower case: `aws:requestedregion`.
-package struct ConditionKeys: Hashable, Sendable {
-    /// What is known of one key.
-    package enum Value: Hashable, Sendable {
-        case filled([String])
-        /// The request is known not to carry it.
-        case absent
-        /// The sidecar cannot know it (`aws:ResourceTag/*` and the like).
-        case unknown
-    }
-
-    private var values: [String: Value] = [:]
-
-    package init() {}
-
-    /// What is known of `name`, in any case; a name that nothing was said of is unknown.
-    package subscript(name: String) -> Value {
-        get { values[name.asciiLowercased] ?? .unknown }
-        set { values[name.asciiLowercased] = newValue }
-    }
-
-    /// The names something is known of, sorted.
-    package var names: [String] { values.keys.sorted() }
-}
-
 /// A recognized request: what it means, and the exact bytes to send for it.
 ///
 /// Only recognizing makes one, so the two always belong together.

@@ -16,7 +16,7 @@ func seal(
         },
         operation: operation.name, wireProtocol: first.candidate.wireProtocol, partition: first.partition,
         account: first.account, region: first.region, pairs: pairs, parameters: first.parameters,
-        keys: conditionKeys(first, request: request, caller: caller),
+        keys: conditionKeys(readings, first, request: request, setting: setting),
         vendsCredentials: readings.contains {
             $0.candidate.operation.vendsCredentials || $0.candidate.operation.replyCarriesKeys
         },
@@ -78,8 +78,20 @@ private func isChecksum(_ field: String) -> Bool {
         || field == "content-length" || field == "expect"
 }
 
-private func conditionKeys(_ reading: Reading, request: InboundRequest, caller: Caller) -> ConditionKeys {
-    var keys = reading.named.keys
+/// What all readings say alike, and what the gateway knows of every call: it makes each one itself, with its
+/// own credentials and over TLS, so no service calls in between.
+private func conditionKeys(
+    _ readings: [Reading], _ reading: Reading, request: InboundRequest, setting: RecognitionSetting
+) -> ConditionKeys {
+    var keys = readings.reduce(reading.named.keys) { $0.agreed(with: $1.named.keys) }
+    for name in [
+        "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:SourceArn", "aws:SourceAccount",
+    ] {
+        keys[name] = .absent
+    }
+    for name in ["aws:PrincipalServiceName", "aws:PrincipalServiceNamesList"] { keys[name] = .absent }
+    keys["aws:PrincipalIsAWSService"] = .filled(["false"])
+    if let account = setting.account { keys["aws:PrincipalAccount"] = .filled([account]) }
     keys["aws:RequestedRegion"] = .filled([reading.endpoint.signingRegion])
     keys["aws:UserAgent"] = request.head["user-agent"].map { .filled([$0]) } ?? .absent
     keys["aws:ViaAWSService"] = .filled(["false"])

@@ -122,6 +122,12 @@ import Vocabulary
             ("StringEquals: {countersign:HourUTC: 8}", "both"),
             ("StringEquals: {aws:RequestedRegion: us-east-1}", "both"),
             ("StringEquals: {aws:RequestedRegion: eu-west-1}", "none"),
+            ("StringLike: {aws:CurrentTime: \"20??-??-??T*Z\"}", "both"),
+            ("NumericGreaterThan: {aws:EpochTime: 1700000000}", "both"),
+            ("NumericLessThan: {aws:EpochTime: 1700000000}", "none"),
+            ("StringEquals: {aws:ResourceAccount: \"111122223333\"}", "both"),
+            ("StringEquals: {aws:ResourceAccount: \"222233334444\"}", "none"),
+            ("StringEquals: {aws:PrincipalOrgID: o-1}", "deny"),
         ])
     func ownKeys(_ condition: String, _ expected: String) throws {
         #expect(try Self.effect(condition, items: 25) == expected)

@@ -75,8 +75,14 @@ import Vocabulary
         let path = try #require(catalog.service(named: "ssm")?.operation(named: "GetParametersByPath"))
         #expect(path.keyFills.contains { $0.key == "ssm:Recursive" && $0.source == .computed })
         for operation in catalog.operations {
-            for case .member(let name) in operation.keyFills.map(\.source) {
-                #expect(operation.input?.member(named: name) != nil, "\(operation.name) \(name)")
+            for fill in operation.keyFills {
+                switch fill.source {
+                case .member(let path), .memberIfAny(let path), .tags(let path):
+                    let name = String(path.prefix { $0 != "." && $0 != "[" && $0 != " " })
+                    #expect(operation.input?.member(named: name) != nil, "\(operation.name) \(path)")
+                case .literal, .region, .computed, .absent: break
+                }
+                #expect(operation.actions.indices.contains { fill.isListed(for: $0) }, "\(fill.key)")
             }
         }
     }

@@ -60,16 +60,27 @@ func spelled(_ resource: Resource) -> String {
         for fixture in PairFixture.all where fixture.json["refused"] == nil {
             let facts = try fixture.facts()
             let named = try namePairs(facts)
-            let known = Dictionary(uniqueKeysWithValues: facts.model.keyFills.map { ($0.key, $0.source) })
-            for key in Set(facts.model.actions.flatMap(\.conditionKeys)) where !key.contains("$") {
-                let value = named.keys[key]
-                switch known[key] {
-                case .member(let name):
-                    let isSaid = facts.parameters[name].map { $0 != .null } ?? false
-                    #expect(isSaid == (value != .absent), "\(fixture.testDescription): \(key) \(value)")
-                case .computed: continue
-                case .absent: #expect(value == .absent, "\(fixture.testDescription): \(key) \(value)")
-                case nil: #expect(value == .unknown, "\(fixture.testDescription): \(key) \(value)")
+            let fills = Dictionary(uniqueKeysWithValues: facts.model.keyFills.map { ($0.key, $0) })
+            let actions = facts.model.actions
+            for key in Set(actions.flatMap(\.conditionKeys)) where !key.contains("$") && !key.contains("<") {
+                let listed = actions.indices.filter { fills[key]?.isListed(for: $0) ?? true }
+                let pair = named.pairs.first { pair in listed.contains { actions[$0].action == pair.action } }
+                guard let pair else { continue }
+                let value = named.keys.value(of: key, for: pair)
+                let about: Comment = "\(fixture.testDescription): \(key) \(value)"
+                switch fills[key]?.source {
+                case .member(let path):
+                    // A value that is no text is not known: nothing is said then.
+                    guard let texts = KeyFilling.texts(at: path, in: facts.parameters) else { continue }
+                    #expect(texts.isEmpty == (value == .absent), about)
+                case .memberIfAny(let path):
+                    let texts = KeyFilling.values(of: path, in: facts.parameters) ?? []
+                    #expect(value == (texts.isEmpty ? .unknown : .filled(texts)), about)
+                case .literal(let text): #expect(value == .filled([text]), about)
+                case .region: #expect(value == .filled([facts.region]), about)
+                case .computed, .tags: continue
+                case .absent: #expect(value == .absent, about)
+                case nil: #expect(value == .unknown, about)
                 }
             }
         }

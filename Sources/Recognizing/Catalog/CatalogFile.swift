@@ -23,12 +23,12 @@ struct CatalogFile: @unchecked Sendable {
             switch self {
             case .strings: 1
             case .services: 56
-            case .signingNames, .prefixes, .keyFills, .hostPatterns: 12
+            case .signingNames, .prefixes, .hostPatterns: 12
             case .serviceRefs, .operationRefs, .conditionKeys, .actionKeys: 4
             case .operations: 44
             case .hosts: 48
             case .queryLiterals, .fills, .queryNames, .edges, .methods, .endpointExceptions, .sources: 8
-            case .needs, .members, .regions, .actions: 16
+            case .needs, .members, .regions, .actions, .keyFills: 16
             case .shapes, .endpoints: 20
             case .resources, .nodes: 24
             case .serviceIndex, .signingIndex, .targetIndex, .queryIndex, .actionIndex: 4
@@ -36,7 +36,7 @@ struct CatalogFile: @unchecked Sendable {
         }
     }
 
-    static let version: UInt32 = 3
+    static let version: UInt32 = 4
     /// What a reference to a string, shape or record holds when there is none.
     static let none = UInt32.max
     private static let magic = Array("CSCATLOG".utf8)

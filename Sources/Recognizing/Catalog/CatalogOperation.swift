@@ -39,18 +39,11 @@ package struct CatalogOperation: Sendable, Hashable {
     /// Whether it has a host other than its service's.
     package var hasOwnHost: Bool { record.short(34) != service.record.int(36) }
 
-    /// How the condition keys are known that the request fills or is known not to carry, by name as AWS
-    /// spells it. A key that is not here is not knowable from the request.
-    package var keyFills: [(key: String, source: CatalogKeySource)] {
-        (record.int(36)..<record.int(36) + record.short(40)).map { number in
-            let fill = file.record(.keyFills, number)
-            let source: CatalogKeySource =
-                switch fill.number(8) {
-                case 1: .member(fill.optionalText(4)?.string ?? "")
-                case 2: .computed
-                default: .absent
-                }
-            return (fill.text(0).string, source)
+    /// How the condition keys are known that the request fills or is known not to carry. A key that is not
+    /// here is not knowable from the request.
+    package var keyFills: [CatalogKeyFill] {
+        (record.int(36)..<record.int(36) + record.short(40)).map {
+            CatalogKeyFill(record: file.record(.keyFills, $0))
         }
     }
 
@@ -94,16 +87,6 @@ package struct CatalogOperation: Sendable, Hashable {
         left.index == right.index
     }
     package func hash(into hasher: inout Hasher) { hasher.combine(index) }
-}
-
-/// How a condition key of a call is known.
-package enum CatalogKeySource: Hashable, Sendable {
-    /// It is what the request says in this member; absent when the request has none.
-    case member(String)
-    /// Naming works it out from the request.
-    case computed
-    /// No request of this operation carries it.
-    case absent
 }
 
 /// An IAM action that an operation needs.

@@ -113,7 +113,7 @@ extension Draft {
             }
         }
         fill("aws:TagKeys", tags.map(\.key))
-        for tag in tags { fill("aws:RequestTag/\(tag.key)", [tag.value]) }
+        keys.say(family: "aws:RequestTag/", tags.map { ($0.key, $0.value) }, of: nil)
         guard !tags.isEmpty else { return }
         for resource in resources { want(action, on: resource) }
     }

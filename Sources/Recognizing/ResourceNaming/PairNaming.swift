@@ -51,7 +51,9 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
             action: listed?.action ?? want.action, resource: want.resource, level: listed?.level ?? .unknown,
             sensitivity: facts.model.sensitivity)
     }
-    return NamedPairs(pairs: pairs, itemCount: max(1, draft.itemCount), keys: draft.keys)
+    var filling = KeyFilling(facts: facts, pairs: pairs, keys: draft.keys)
+    filling.fillAll()
+    return NamedPairs(pairs: pairs, itemCount: max(1, draft.itemCount), keys: filling.keys)
 }
 
 /// The code that names the pairs of an operation of the ten services; nil where the catalog's formats do,

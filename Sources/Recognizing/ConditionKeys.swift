@@ -1,0 +1,139 @@
+import Vocabulary
+
+/// The condition keys that a request fills, names in lower case: `aws:requestedregion`.
+///
+/// What is said of a key may hold for some pairs only: AWS evaluates each action with its own keys, and EC2
+/// each resource with the tags meant for it. For all other pairs the key is unknown.
+package struct ConditionKeys: Hashable, Sendable {
+    /// What is known of one key.
+    package enum Value: Hashable, Sendable {
+        case filled([String])
+        /// The request is known not to carry it.
+        case absent
+        /// The sidecar cannot know it (`aws:ResourceTag/*` and the like).
+        case unknown
+    }
+
+    /// The pairs that something is said of.
+    package struct Scope: Hashable, Sendable {
+        /// In lower case: `iam:passrole`.
+        let actions: [String]
+        /// How the sixth part of the resource begins: `instance/`; nil: any.
+        var resource: String?
+
+        func covers(_ pair: Pair) -> Bool {
+            let action = pair.action.description.asciiLowercased
+            return actions.contains { $0.utf8.elementsEqual(action.utf8) }
+                && (resource.map { begins(pair.resource, with: $0) } ?? true)
+        }
+
+        /// An unknown run in the first five parts holds no colon.
+        private func begins(_ resource: Resource, with prefix: String) -> Bool {
+            var colonCount = 0
+            for part in resource.parts {
+                guard case .known(let text) = part else {
+                    if colonCount == 5 { return false }
+                    continue
+                }
+                for (offset, byte) in text.utf8.enumerated() {
+                    if colonCount == 5 { return text.utf8.dropFirst(offset).starts(with: prefix.utf8) }
+                    if byte == 0x3A { colonCount += 1 }
+                }
+            }
+            return false
+        }
+    }
+
+    private struct Said: Hashable {
+        let scope: Scope
+        let value: Value
+    }
+
+    private struct Family: Hashable {
+        let prefix: String
+        let scope: Scope?
+    }
+
+    /// Of all pairs.
+    private var values: [String: Value] = [:]
+    private var said: [String: [Said]] = [:]
+    /// Beginnings of names of which all are said: any other that begins so is absent.
+    private var families: [Family] = []
+
+    package init() {}
+
+    /// What is known of `name`, in any case, of all pairs; a name that nothing was said of is unknown.
+    package subscript(name: String) -> Value {
+        get {
+            let name = name.asciiLowercased
+            return values[name] ?? (isOfFamily(name) { $0 == nil } ? .absent : .unknown)
+        }
+        set { values[name.asciiLowercased] = newValue }
+    }
+
+    /// What is known of `name`, in any case, for `pair`.
+    package func value(of name: String, for pair: Pair) -> Value {
+        let name = name.asciiLowercased
+        if let value = values[name] { return value }
+        if let one = said[name]?.first(where: { $0.scope.covers(pair) }) { return one.value }
+        return isOfFamily(name) { $0.map { $0.covers(pair) } ?? true } ? .absent : .unknown
+    }
+
+    /// The names something is known of, sorted.
+    package var names: [String] { (Array(values.keys) + said.keys).sorted() }
+
+    private func isOfFamily(_ name: String, where isMeant: (Scope?) -> Bool) -> Bool {
+        families.contains { name.utf8.starts(with: $0.prefix.utf8) && isMeant($0.scope) }
+    }
+}
+
+// MARK: - Saying
+
+extension ConditionKeys {
+    /// Whether something is said of `name`, of any pair.
+    func isSaid(_ name: String) -> Bool {
+        let name = name.asciiLowercased
+        return values[name] != nil || said[name] != nil
+            || families.contains { $0.prefix.utf8.elementsEqual(name.utf8) }
+    }
+
+    /// `value` is what is known of `name` for the pairs of `scope`; nil: of all.
+    mutating func say(_ name: String, _ value: Value, of scope: Scope?) {
+        guard let scope else {
+            self[name] = value
+            return
+        }
+        said[name.asciiLowercased, default: []].append(Said(scope: scope, value: value))
+    }
+
+    /// The keys that begin with `prefix` and go on with a name of `tags` have its value, all others are
+    /// absent.
+    ///
+    /// AWS compares names of keys in any case. What names that differ in case only are worth depends on
+    /// which of them it takes, and how it folds letters beyond ASCII is not documented: neither is said.
+    mutating func say(family prefix: String, _ tags: [(name: String, value: String?)], of scope: Scope?) {
+        let prefix = prefix.asciiLowercased
+        var count: [String: Int] = [:]
+        for tag in tags { count[tag.name.asciiLowercased, default: 0] += 1 }
+        for tag in tags where tag.name.isASCII {
+            let isPlain = count[tag.name.asciiLowercased] == 1
+            let value: Value? = isPlain ? tag.value.map { .filled([$0]) } : nil
+            say(prefix + tag.name, value ?? .unknown, of: scope)
+        }
+        guard tags.allSatisfy(\.name.isASCII) else { return }
+        families.append(Family(prefix: prefix, scope: scope))
+    }
+
+    /// What both say alike.
+    func agreed(with other: ConditionKeys) -> ConditionKeys {
+        guard self != other else { return self }
+        var both = ConditionKeys()
+        both.values = values.filter { other.values[$0.key] == $0.value }
+        both.said = said.filter { other.said[$0.key] == $0.value }
+        return both
+    }
+}
+
+extension String {
+    fileprivate var isASCII: Bool { utf8.allSatisfy { $0 < 0x80 } }
+}

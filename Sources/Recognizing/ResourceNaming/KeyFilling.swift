@@ -1,0 +1,242 @@
+import Vocabulary
+
+/// Fills the condition keys of a call that the catalog's rows say, after naming has said what it knows
+/// better.
+///
+/// What a row does not read, such as a structure where a text should be, stays unknown: a key that is
+/// wrongly filled or wrongly absent lifts a denial.
+///
+/// - SeeAlso: scripts/catalog.d/keying.py, which says what rows mean.
+struct KeyFilling {
+    let facts: CallFacts
+    let pairs: [Pair]
+    var keys: ConditionKeys
+
+    init(facts: CallFacts, pairs: [Pair], keys: ConditionKeys) {
+        (self.facts, self.pairs, self.keys) = (facts, pairs, keys)
+    }
+
+    /// Says of every key that the catalog knows a source of what the request says of it.
+    mutating func fillAll() {
+        if facts.service == "dynamodb" { fillLeadingKey() }
+        let fills = facts.model.keyFills
+        guard !fills.isEmpty else { return }
+        let actions = facts.model.actions.map { $0.action.description.asciiLowercased }
+        let asked = pairs.map { $0.action.description.asciiLowercased }
+        for fill in fills where !keys.isSaid(family(of: fill.key) ?? fill.key) {
+            let listed = actions.indices.filter(fill.isListed).map { actions[$0] }
+            let isOfAll = asked.allSatisfy { action in listed.contains { $0.utf8.elementsEqual(action.utf8) }
+            }
+            say(fill, of: isOfAll ? nil : ConditionKeys.Scope(actions: listed))
+        }
+    }
+
+    private mutating func say(_ fill: CatalogKeyFill, of scope: ConditionKeys.Scope?) {
+        let family = family(of: fill.key)
+        switch fill.source {
+        case .computed: return
+        case .absent:
+            if let family {
+                keys.say(family: family, [], of: scope)
+            } else {
+                keys.say(fill.key, .absent, of: scope)
+            }
+        case .region:
+            if !facts.region.isEmpty { keys.say(fill.key, .filled([facts.region]), of: scope) }
+        case .literal(let text):
+            // In other partitions some services' principals end otherwise.
+            if facts.partition == "aws" || !text.ends(with: ".amazonaws.com") {
+                keys.say(fill.key, .filled([text]), of: scope)
+            }
+        case .member(let path):
+            if let values = Self.texts(at: path, in: facts.parameters) {
+                keys.say(fill.key, values.isEmpty ? .absent : .filled(values), of: scope)
+            }
+        case .memberIfAny(let source):
+            if let values = Self.values(of: source, in: facts.parameters), !values.isEmpty {
+                keys.say(fill.key, .filled(values), of: scope)
+            }
+        case .tags(let text): sayTags(fill.key, family, text, of: scope)
+        }
+    }
+
+    // MARK: - Values
+
+    /// The texts at `path`, whose steps end in `[]` for the elements of a list; none when nothing is there,
+    /// nil when something is that is no text, number or truth value, or an element lacks the member.
+    static func texts(at path: String, in json: JSON) -> [String]? {
+        var found = [json]
+        var isInList = false
+        for step in path.parts(by: 0x2E) {
+            let isList = step.ends(with: "[]")
+            let name = isList ? String(decoding: step.utf8.dropLast(2), as: UTF8.self) : step
+            var next: [JSON] = []
+            for value in found {
+                guard value.members != nil else { return nil }
+                guard let inner = value[name], inner != .null else {
+                    if isInList { return nil }
+                    continue
+                }
+                if !isList {
+                    next.append(inner)
+                } else if let all = inner.array {
+                    next += all
+                } else {
+                    return nil
+                }
+            }
+            found = next
+            isInList = isInList || isList
+        }
+        // A list at the end is the key's values.
+        if !isInList, found.count == 1, let elements = found[0].array { found = elements }
+        var texts: [String] = []
+        for value in found {
+            guard let text = text(value) else { return nil }
+            texts.append(text)
+        }
+        return texts.count <= pairCountMax ? texts : nil
+    }
+
+    /// The texts of `source`, a path and maybe the form that they must have
+    /// (``CatalogKeySource/memberIfAny(_:)``); nil when one has not.
+    static func values(of source: String, in json: JSON) -> [String]? {
+        let words = source.parts(by: 0x20)
+        guard let texts = texts(at: words[0], in: json) else { return nil }
+        guard words.count == 3 else { return texts }
+        switch words[2] {
+        case "arn": return texts.allSatisfy { ARN(parsing: $0) != nil } ? texts : nil
+        case "name": return texts.contains { $0.begins(with: "arn:") } ? nil : texts
+        case "one": return Set(texts.map { Array($0.utf8) }).count == 1 ? [texts[0]] : nil
+        case "dns":
+            let names = texts.map { text in
+                String(
+                    decoding: text.asciiLowercased.utf8.dropLast(text.ends(with: ".") ? 1 : 0), as: UTF8.self)
+            }
+            return names.allSatisfy { $0.isName(others: "-_.") } ? names : nil
+        case "path":
+            // A sign that escapes, or names a version or an access point, is not what AWS compares.
+            let isPlain = texts.allSatisfy { text in
+                !text.begins(with: "/") && !text.begins(with: "arn:")
+                    && !text.utf8.contains { [0x25, 0x2B, 0x3F].contains($0) }
+            }
+            return isPlain ? texts : nil
+        // INVARIANT: the generator refuses every other form. Were one to come here, nothing is said.
+        default: return nil
+        }
+    }
+
+    /// A whole number as it is spelled, if there is one spelling of it. Whether a service takes an empty
+    /// text for a value is its own affair.
+    private static func text(_ value: JSON) -> String? {
+        switch value {
+        case .string(let text): text.isEmpty ? nil : text
+        case .bool(let truth): truth ? "true" : "false"
+        case .number(let text): Int64(text).flatMap { String($0) == text ? text : nil }
+        case .null, .array, .object: nil
+        }
+    }
+
+    // MARK: - Tags
+
+    private struct Tag {
+        let name: String
+        /// Nil when it is no text.
+        let value: String?
+    }
+
+    private mutating func sayTags(
+        _ key: String, _ family: String?, _ source: String, of scope: ConditionKeys.Scope?
+    ) {
+        let words = source.parts(by: 0x20)
+        let parameters = Parameters(facts.parameters)
+        for other in words.dropFirst(2) where parameters.has(other) { return }
+        guard let found = Self.found(at: words[0], in: facts.parameters) else { return }
+        if let specifications = Self.specifications(found) {
+            // For the resources that are named in none of them nothing is said.
+            let listed = scope?.actions ?? pairs.map { $0.action.description.asciiLowercased }
+            for (type, tags) in specifications {
+                say(key, family, tags, of: ConditionKeys.Scope(actions: listed, resource: type + "/"))
+            }
+        } else if let tags = Self.tags(found) {
+            say(key, family, tags, of: scope)
+        }
+    }
+
+    private mutating func say(_ key: String, _ family: String?, _ tags: [Tag], of scope: ConditionKeys.Scope?)
+    {
+        if let family {
+            keys.say(family: family, tags.map { ($0.name, $0.value) }, of: scope)
+        } else {
+            keys.say(key, tags.isEmpty ? .absent : .filled(tags.map(\.name)), of: scope)
+        }
+    }
+
+    /// The value at a path of structures; `.null` when nothing is there, nil when something else is on the
+    /// way.
+    private static func found(at path: String, in json: JSON) -> JSON? {
+        var value = json
+        for step in path.parts(by: 0x2E) {
+            guard value.members != nil else { return value == .null ? .null : nil }
+            value = value[step] ?? .null
+        }
+        return value
+    }
+
+    /// The tags of a map or of a list of keys and values; nil when it is neither.
+    private static func tags(_ json: JSON) -> [Tag]? {
+        if json == .null { return [] }
+        if let text = json.string { return headerTags(text) }
+        if let members = json.members { return members.map { Tag(name: $0.name, value: $0.value.string) } }
+        guard let elements = json.array, elements.count <= pairCountMax else { return nil }
+        var tags: [Tag] = []
+        for element in elements {
+            func member(_ names: [String]) -> JSON? {
+                element.members?.first { names.contains($0.name.asciiLowercased) }?.value
+            }
+            guard let name = member(["key", "tagkey"])?.string else { return nil }
+            tags.append(Tag(name: name, value: member(["value", "tagvalue"])?.string))
+        }
+        return tags
+    }
+
+    /// The tags of S3's header, `a=1&b=2`; nil when a sign is escaped.
+    private static func headerTags(_ text: String) -> [Tag]? {
+        guard !text.isEmpty, !text.utf8.contains(where: { $0 == 0x25 || $0 == 0x2B }) else { return nil }
+        return text.parts(by: 0x26).map { pair in
+            let halves = pair.parts(by: 0x3D, maxSplits: 1)
+            return Tag(name: halves[0], value: halves.count == 2 ? halves[1] : nil)
+        }
+    }
+
+    /// EC2's tag specifications by resource type; nil when it is no list of them. Of a type named twice
+    /// nothing is said.
+    private static func specifications(_ json: JSON) -> [(type: String, tags: [Tag])]? {
+        guard let elements = json.array, let first = elements.first,
+            first["Tags"] != nil || first["ResourceType"] != nil,
+            first["Key"] == nil
+        else { return nil }
+        var found: [(type: String, tags: [Tag])] = []
+        var seen: Set<String> = []
+        for element in elements {
+            guard let type = element["ResourceType"]?.string, let tags = tags(element["Tags"] ?? .null) else {
+                continue
+            }
+            if seen.insert(type).inserted {
+                found.append((type, tags))
+            } else {
+                found.removeAll { $0.type == type }
+            }
+        }
+        return found
+    }
+
+    /// What stands before the part that a key leaves open: `aws:RequestTag/` of `aws:RequestTag/${TagKey}`.
+    private func family(of key: String) -> String? {
+        let bytes = key.utf8
+        guard bytes.last == 0x7D || bytes.last == 0x3E,
+            let open = bytes.firstIndex(where: { $0 == 0x24 || $0 == 0x3C })
+        else { return nil }
+        return String(decoding: bytes[..<open], as: UTF8.self)
+    }
+}

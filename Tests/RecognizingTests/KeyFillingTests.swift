@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+import Vocabulary
+
+@testable import Recognizing
+
+/// One line of `fixtures/keys/calls.jsonl`: a call, and what its condition keys are for one of its pairs.
+private struct KeyFixture: CustomTestStringConvertible {
+    let json: JSON
+    let number: Int
+
+    var testDescription: String {
+        "calls.jsonl:\(number) \(json["service"]?.string ?? "") \(json["operation"]?.string ?? "")"
+    }
+
+    static let all: [KeyFixture] = {
+        let file = PairFixture.folder.deletingLastPathComponent().appendingPathComponent("keys/calls.jsonl")
+        guard let text = try? String(contentsOf: file, encoding: .utf8) else { return [] }
+        return text.utf8.split(separator: 0x0A).enumerated().compactMap { number, line in
+            (try? JSON(parsing: Array(line))).map { KeyFixture(json: $0, number: number + 1) }
+        }
+    }()
+
+    /// The pair of the action and kind of resource that the line asks about, else the first.
+    func pair(_ pairs: [Pair]) -> Pair? {
+        pairs.first { pair in
+            let action = json["action"]?.string ?? pair.action.description
+            let kind = json["resource"]?.string ?? ""
+            return pair.action.description == action
+                && (kind.isEmpty || spelled(pair.resource).contains(":\(kind)"))
+        }
+    }
+}
+
+/// What naming says of a call of `operation` in `us-east-1`.
+private func named(
+    _ service: String, _ operation: String, _ parameters: JSON, partition: String = "aws"
+) throws -> NamedPairs {
+    let model = try #require(Catalog.builtIn.service(named: service)?.operation(named: operation))
+    return try namePairs(
+        CallFacts(
+            model: model, parameters: parameters, partition: partition, region: "us-east-1",
+            account: "111122223333"))
+}
+
+@Suite("Filling condition keys") struct KeyFillingTests {
+    @Test("a documented call fills its keys, and no others", arguments: KeyFixture.all)
+    fileprivate func documented(_ fixture: KeyFixture) throws {
+        let named = try named(
+            try #require(fixture.json["service"]?.string), try #require(fixture.json["operation"]?.string),
+            try #require(fixture.json["parameters"]))
+        let pairs = named.pairs.map(\.action.description)
+        let pair = try #require(fixture.pair(named.pairs), "\(fixture.testDescription): \(pairs)")
+        #expect(fixture.json["source"]?.string?.hasPrefix("https://docs.aws.amazon.com/") == true)
+        for key in try #require(fixture.json["keys"]?.members) {
+            let wanted: ConditionKeys.Value =
+                switch key.value {
+                case .null: .absent
+                case .array(let values): .filled(values.compactMap(\.string))
+                case .string, .bool, .number, .object: .unknown
+                }
+            let found = named.keys.value(of: key.name, for: pair)
+            #expect(found == wanted, "\(fixture.testDescription): \(key.name)")
+        }
+    }
+
+    @Test func `there are as many documented calls as the set promises`() {
+        #expect(KeyFixture.all.count >= 60)
+    }
+
+    @Test func `a key is said only of pairs whose action AWS lists it for`() throws {
+        let named = try named(
+            "stepfunctions", "CreateStateMachine",
+            ["name": "m", "definition": "{}", "roleArn": "arn:aws:iam::111122223333:role/app"])
+        let pass = try #require(named.pairs.first { $0.action.name == "PassRole" })
+        let create = try #require(named.pairs.first { $0.action.name == "CreateStateMachine" })
+        #expect(named.keys.value(of: "iam:PassedToService", for: pass) == .filled(["states.amazonaws.com"]))
+        #expect(named.keys.value(of: "iam:PassedToService", for: create) == .unknown)
+        #expect(named.keys["iam:PassedToService"] == .unknown)
+        #expect(named.keys.value(of: "aws:TagKeys", for: create) == .absent)
+    }
+
+    @Test func `what a principal is called in another partition is not said`() throws {
+        let named = try named(
+            "stepfunctions", "CreateStateMachine",
+            ["name": "m", "definition": "{}", "roleArn": "arn:aws-cn:iam::111122223333:role/app"],
+            partition: "aws-cn")
+        let pass = try #require(named.pairs.first { $0.action.name == "PassRole" })
+        #expect(named.keys.value(of: "iam:PassedToService", for: pass) == .unknown)
+    }
+
+    @Test func `the texts at a path are read, anything else is not known`() {
+        let json: JSON = [
+            "a": ["b": "x"], "n": 7, "t": true, "e": "", "f": .number("1.0"), "z": .null,
+            "l": ["x", "y"], "s": [["v": "1"], ["v": "2"]], "gap": [["v": "1"], ["w": "2"]],
+        ]
+        func texts(_ path: String) -> [String]? { KeyFilling.texts(at: path, in: json) }
+        #expect(texts("a.b") == ["x"])
+        #expect(texts("n") == ["7"])
+        #expect(texts("t") == ["true"])
+        #expect(texts("l") == ["x", "y"])
+        #expect(texts("s[].v") == ["1", "2"])
+        #expect(texts("z") == [])
+        #expect(texts("a.c") == [])
+        #expect(texts("none.b") == [])
+        for unread in ["a", "e", "f", "s", "l.v", "a[].b", "gap[].v", "n.v"] { #expect(texts(unread) == nil) }
+    }
+
+    @Test func `of what several readings say of a key only what is alike holds`() throws {
+        var (left, right) = (ConditionKeys(), ConditionKeys())
+        left["x:same"] = .absent
+        right["x:same"] = .absent
+        left["x:only"] = .absent
+        left["x:other"] = .filled(["a"])
+        right["x:other"] = .filled(["b"])
+        left.say(family: "x:tag/", [], of: nil)
+        right.say(family: "x:tag/", [("a", "1")], of: nil)
+        let both = left.agreed(with: right)
+        #expect(both["x:same"] == .absent)
+        for name in ["x:only", "x:other", "x:tag/a", "x:tag/b"] { #expect(both[name] == .unknown) }
+        #expect(left["x:tag/a"] == .absent)
+    }
+}

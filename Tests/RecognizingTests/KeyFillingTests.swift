@@ -120,4 +120,36 @@ private func named(
         for name in ["x:only", "x:other", "x:tag/a", "x:tag/b"] { #expect(both[name] == .unknown) }
         #expect(left["x:tag/a"] == .absent)
     }
+
+    @Test func `of every call the gateway knows that it makes it itself, and for whom`() throws {
+        let request = InboundRequest(
+            head: RequestHead(
+                method: "POST", target: "/",
+                fields: [
+                    HeaderField("host", "127.0.0.1:4599"),
+                    HeaderField("content-type", "application/x-amz-json-1.0"),
+                    HeaderField("x-amz-target", "DynamoDB_20120810.ListTables"),
+                ]),
+            body: Array("{}".utf8))
+        let caller = Caller(
+            agent: try AgentName(parsing: "support-7"), session: SessionID(random: 7), strength: .signed,
+            task: nil, reason: nil, scope: CredentialScope(region: "us-east-1", service: "dynamodb"))
+        let keys = try recognize(
+            request, caller: caller, setting: RecognitionSetting(account: "111122223333", region: "us-east-1")
+        ).meaning.keys
+        #expect(keys["aws:RequestedRegion"] == .filled(["us-east-1"]))
+        #expect(keys["aws:PrincipalAccount"] == .filled(["111122223333"]))
+        #expect(keys["aws:SecureTransport"] == .filled(["true"]))
+        for name in ["aws:ViaAWSService", "aws:PrincipalIsAWSService"] {
+            #expect(keys[name] == .filled(["false"]))
+        }
+        for name in [
+            "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:SourceArn", "aws:SourceAccount",
+        ] {
+            #expect(keys[name] == .absent)
+        }
+        for name in ["aws:SourceIp", "aws:PrincipalOrgID", "aws:MultiFactorAuthPresent"] {
+            #expect(keys[name] == .unknown)
+        }
+    }
 }

@@ -22,41 +22,45 @@ struct KeyFilling {
         let fills = facts.model.keyFills
         guard !fills.isEmpty else { return }
         let actions = facts.model.actions.map { $0.action.description.asciiLowercased }
-        let asked = pairs.map { $0.action.description.asciiLowercased }
-        for fill in fills where !keys.isSaid(family(of: fill.key) ?? fill.key) {
+        let asked = Set(pairs.map(\.action)).map(\.description.asciiLowercased)
+        for fill in fills {
+            let key = fill.key
+            let family = family(of: key)
+            if keys.isSaid(family ?? key) { continue }
             let listed = actions.indices.filter(fill.isListed).map { actions[$0] }
             let isOfAll = asked.allSatisfy { action in listed.contains { $0.utf8.elementsEqual(action.utf8) }
             }
-            say(fill, of: isOfAll ? nil : ConditionKeys.Scope(actions: listed))
+            say(key, family, fill.source, of: isOfAll ? nil : ConditionKeys.Scope(actions: listed))
         }
     }
 
-    private mutating func say(_ fill: CatalogKeyFill, of scope: ConditionKeys.Scope?) {
-        let family = family(of: fill.key)
-        switch fill.source {
+    private mutating func say(
+        _ key: String, _ family: String?, _ source: CatalogKeySource, of scope: ConditionKeys.Scope?
+    ) {
+        switch source {
         case .computed: return
         case .absent:
             if let family {
                 keys.say(family: family, [], of: scope)
             } else {
-                keys.say(fill.key, .absent, of: scope)
+                keys.say(key, .absent, of: scope)
             }
         case .region:
-            if !facts.region.isEmpty { keys.say(fill.key, .filled([facts.region]), of: scope) }
+            if !facts.region.isEmpty { keys.say(key, .filled([facts.region]), of: scope) }
         case .literal(let text):
             // In other partitions some services' principals end otherwise.
             if facts.partition == "aws" || !text.ends(with: ".amazonaws.com") {
-                keys.say(fill.key, .filled([text]), of: scope)
+                keys.say(key, .filled([text]), of: scope)
             }
         case .member(let path):
             if let values = Self.texts(at: path, in: facts.parameters) {
-                keys.say(fill.key, values.isEmpty ? .absent : .filled(values), of: scope)
+                keys.say(key, values.isEmpty ? .absent : .filled(values), of: scope)
             }
-        case .memberIfAny(let source):
-            if let values = Self.values(of: source, in: facts.parameters), !values.isEmpty {
-                keys.say(fill.key, .filled(values), of: scope)
+        case .memberIfAny(let text):
+            if let values = Self.values(of: text, in: facts.parameters), !values.isEmpty {
+                keys.say(key, .filled(values), of: scope)
             }
-        case .tags(let text): sayTags(fill.key, family, text, of: scope)
+        case .tags(let text): sayTags(key, family, text, of: scope)
         }
     }
 

@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-import botocore.config
 import botocore.session
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -43,14 +42,7 @@ class Serializer:
     """What botocore would send for a call of `service`."""
 
     def __init__(self, service):
-        config = botocore.config.Config(
-            inject_host_prefix=False, parameter_validation=False, retries={"total_max_attempts": 1},
-            s3={"addressing_style": "path", "payload_signing_enabled": True}, disable_request_compression=True,
-            request_checksum_calculation="when_required")
-        self.service = service
-        self.client = botocore.session.get_session().create_client(
-            service, region_name="us-east-1", endpoint_url=serializing.ENDPOINT, aws_access_key_id="unsigned",
-            aws_secret_access_key="unsigned", config=config)
+        self.client = serializing.client_for(botocore.session.get_session(), service, "local")
         self.sink = serializing.Sink()
         self.client.meta.events.register("before-send", self.sink)
         self.model = self.client.meta.service_model
@@ -64,7 +56,10 @@ class Serializer:
             pass
         except Exception:  # a reply without a body is more than some parsers take
             pass
-        return None if self.sink.request is None else serializing.line_of("", self.sink.request)
+        request = self.sink.request
+        if request is None:
+            return None
+        return serializing.line_of("", request.method, request.url, request.headers.items(), serializing.body_of(request))
 
 
 def recognized(lines):
@@ -201,7 +196,7 @@ def test_one_digest_a_meaning(service):
     for operation in serializer.model.operation_names:
         shape = serializer.model.operation_model(operation).input_shape
         for everything in (True, False):
-            parameters = serializing.value_for(shape, "", service, everything, 0, []) if shape else {}
+            parameters = serializing.value_for(shape, "", serializer.model, everything) if shape else {}
             line = serializer.line(operation, parameters or {})
             if line is not None:
                 calls.append((operation, shape, parameters or {}, line))

@@ -60,7 +60,7 @@ package struct ConditionKeys: Hashable, Sendable {
     /// Beginnings of names of which all are said: any other that begins so is absent.
     private var families: [Family] = []
 
-    package init() {}
+    package init() { values.reserveCapacity(24) }
 
     /// What is known of `name`, in any case, of all pairs; a name that nothing was said of is unknown.
     package subscript(name: String) -> Value {

@@ -85,20 +85,20 @@ private func conditionKeys(
 ) -> ConditionKeys {
     var keys = readings.reduce(reading.named.keys) { $0.agreed(with: $1.named.keys) }
     for name in [
-        "aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:SourceArn", "aws:SourceAccount",
+        "aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:sourcearn", "aws:sourceaccount",
+        "aws:principalservicename", "aws:principalservicenameslist",
     ] {
         keys[name] = .absent
     }
-    for name in ["aws:PrincipalServiceName", "aws:PrincipalServiceNamesList"] { keys[name] = .absent }
-    keys["aws:PrincipalIsAWSService"] = .filled(["false"])
-    if let account = setting.account { keys["aws:PrincipalAccount"] = .filled([account]) }
-    keys["aws:RequestedRegion"] = .filled([reading.endpoint.signingRegion])
-    keys["aws:UserAgent"] = request.head["user-agent"].map { .filled([$0]) } ?? .absent
-    keys["aws:ViaAWSService"] = .filled(["false"])
-    keys["aws:SecureTransport"] = .filled(["true"])
-    keys["countersign:Protocol"] = .filled([reading.candidate.wireProtocol.description])
-    keys["countersign:ItemCount"] = .filled([String(reading.named.itemCount)])
-    keys["countersign:BodyBytes"] = .filled([String(request.body.count)])
+    keys["aws:principalisawsservice"] = .filled(["false"])
+    if let account = setting.account { keys["aws:principalaccount"] = .filled([account]) }
+    keys["aws:requestedregion"] = .filled([reading.endpoint.signingRegion])
+    keys["aws:useragent"] = request.head["user-agent"].map { .filled([$0]) } ?? .absent
+    keys["aws:viaawsservice"] = .filled(["false"])
+    keys["aws:securetransport"] = .filled(["true"])
+    keys["countersign:protocol"] = .filled([reading.candidate.wireProtocol.description])
+    keys["countersign:itemcount"] = .filled([String(reading.named.itemCount)])
+    keys["countersign:bodybytes"] = .filled([String(request.body.count)])
     return keys
 }
 

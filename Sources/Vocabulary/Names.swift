@@ -140,8 +140,12 @@ extension String {
         guard utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return self }
         return String(unsafeUninitializedCapacity: utf8.count) { buffer in
             // INVARIANT: as many bytes as reserved; letters become letters, so it stays UTF-8.
-            for (index, byte) in utf8.enumerated() { buffer[index] = byte.lowercased }
-            return utf8.count
+            var count = 0
+            for byte in utf8 {
+                buffer[count] = byte.lowercased
+                count += 1
+            }
+            return count
         }
     }
 }

@@ -214,7 +214,8 @@ private func blockSignals(_ signals: [Int32]) -> sigset_t {
 /// state folder. One in which others could put a socket of their own in ours's place is refused.
 private func makeSocketFolder(_ socket: String, state: String) throws(FileError) {
     guard socket.hasPrefix("/"), let slash = socket.lastIndex(of: "/"), slash != socket.startIndex else {
-        throw FileError(socket, "is not an absolute path in a folder")
+        throw FileError(
+            socket, "is not an absolute path in a folder; give --state and the sockets as paths from /")
     }
     let folder = String(socket[..<slash])
     var status = stat()

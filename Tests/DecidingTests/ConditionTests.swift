@@ -133,6 +133,28 @@ import Vocabulary
         #expect(try Self.effect(condition, items: 25) == expected)
     }
 
+    @Test(
+        "the account of a resource is unknown where its ARN says none",
+        arguments: [
+            "arn:aws:s3:::b/k", "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:dynamodb:us-east-1:",
+        ])
+    func accountOfResource(_ text: String) throws {
+        let resource = Resource(text.utf8.last == 0x3A ? [.known(text), .unknown] : [.known(text)])
+        for test in ["StringEquals", "StringNotEquals"] {
+            for effect in ["Allow", "Deny"] {
+                let set = try PolicySet.of(
+                    """
+                    - Sid: S
+                      Effect: \(effect)
+                      Action: "*"
+                      Resource: "*"
+                      Condition: {\(test): {aws:ResourceAccount: "111122223333"}}
+                    """)
+                #expect(try set.says("s3:GetObject", resource).hasSuffix("test/S") == (effect == "Deny"))
+            }
+        }
+    }
+
     @Test func `the request cannot fill a key of ours`() throws {
         var keys = ConditionKeys()
         keys["countersign:Agent"] = .filled(["admin"])

@@ -28,7 +28,8 @@ package func agentEnvironment(
     var set = [
         ("AWS_ENDPOINT_URL", "http://\(address)"), ("AWS_ACCESS_KEY_ID", "unsigned"),
         ("AWS_SECRET_ACCESS_KEY", "unsigned"), ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"), ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"),
+        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"), ("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", "true"),
+        ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"),
     ]
     if let region = listener["region"]?.string {
         set += [("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)]

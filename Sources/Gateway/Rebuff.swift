@@ -213,6 +213,10 @@ private func words(_ bar: SendingBar) -> String {
     case .unsignedByModel: "AWS takes this operation unsigned; it is not relayed"
     case .bearerToken: "this service takes bearer tokens and no signatures; it is not relayed"
     case .signatureV2: "this service takes only signature version 2, which Countersign does not make"
+    case .signatureV4a: "this host takes only signature version 4A, which Countersign does not make"
+    case .session:
+        "a session's keys are not handed out; with AWS_S3_DISABLE_EXPRESS_SESSION_AUTH=true the client signs "
+            + "each call by itself"
     case .unknownOperation:
         "this version of Countersign knows the service but no such operation; it stays denied, also under `*`"
     }

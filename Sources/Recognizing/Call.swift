@@ -74,6 +74,12 @@ package enum SendingBar: String, Hashable, Sendable, CaseIterable {
     case bearerToken = "takes bearer tokens"
     /// The service takes only signature version 2 (SimpleDB), which is not made here.
     case signatureV2 = "takes signature version 2"
+    /// The host takes only signature version 4A, which is not made here: a Multi-Region Access Point, a key
+    /// value store of CloudFront.
+    case signatureV4a = "takes signature version 4A"
+    /// It hands out the keys of a session with a directory bucket. Its action is what every single call there
+    /// needs, so a statement that names it does not mean to hand out keys.
+    case session = "hands out a session"
     /// The service is known; its model has no such operation.
     case unknownOperation = "unknown operation"
 }

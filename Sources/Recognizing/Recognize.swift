@@ -7,10 +7,9 @@ package let bodyByteCountMax = 10 << 20
 /// How the body of a request is to be read.
 ///
 /// - Throws: ``RecognitionError/bodyTooLarge(limit:)`` for a Content-Length over the limit,
-///   ``RecognitionError/unsupportedBody(_:)`` for aws-chunked bodies, unsigned payloads and content encodings
-///   that are not unpacked.
+///   ``RecognitionError/unsupportedBody(_:)`` for aws-chunked bodies and content encodings that are not
+///   unpacked.
 package func bodyPlan(_ head: RequestHead, setting: RecognitionSetting) throws(RecognitionError) -> BodyPlan {
-    let limit = "the limit is \(bodyByteCountMax >> 20) MiB, read whole and signed"
     let encodings = (head["content-encoding"] ?? "").split(separator: ",").map { mediaType(String($0)) }
     let hash = head["x-amz-content-sha256"] ?? ""
     // A trailer that is announced without any of the others comes in the same framing: it must not be stored.
@@ -18,15 +17,9 @@ package func bodyPlan(_ head: RequestHead, setting: RecognitionSetting) throws(R
         || head["x-amz-trailer"] != nil || hash.asciiLowercased.hasPrefix("streaming-")
     {
         throw .unsupportedBody(
-            "an aws-chunked upload (\(limit)); payload signing instead of chunked or trailer "
+            "an aws-chunked upload (\(wholeBody)); payload signing instead of chunked or trailer "
                 + "uploads avoids it, such as "
                 + "request_checksum_calculation = when_required")
-    }
-    if hash.asciiLowercased.isSame(as: "unsigned-payload"), head.method == "PUT" || head.method == "POST" {
-        throw .unsupportedBody(
-            "an unsigned payload (\(limit)); payload_signing_enabled = true in the client's s3 "
-                + "settings signs it"
-        )
     }
     if let text = head["content-length"] {
         guard let length = Int(text) else { throw .malformed(part: "Content-Length", why: "it is no number") }
@@ -34,6 +27,19 @@ package func bodyPlan(_ head: RequestHead, setting: RecognitionSetting) throws(R
         return length == 0 ? .none : .whole(byteCountMax: bodyByteCountMax)
     }
     return head["transfer-encoding"] == nil ? .none : .whole(byteCountMax: bodyByteCountMax)
+}
+
+private let wholeBody = "the limit is \(bodyByteCountMax >> 20) MiB, read whole and signed"
+
+/// A client that leaves its payload out of its signature means to stream it. Only where the service's model
+/// has it so is that the client's usual form; the gate then signs what it has read.
+private func refuseUnsignedPayload(_ head: RequestHead) throws(RecognitionError) {
+    guard head.method == "PUT" || head.method == "POST",
+        head["x-amz-content-sha256"]?.asciiLowercased.isSame(as: "unsigned-payload") ?? false
+    else { return }
+    throw .unsupportedBody(
+        "an unsigned payload (\(wholeBody)); payload_signing_enabled = true in the client's s3 "
+            + "settings signs it")
 }
 
 /// What `request` means, and the bytes to send for it.
@@ -67,6 +73,7 @@ package func recognize(
     for candidate in candidates {
         do throws(RecognitionError) {
             if unpacked != nil, !candidate.operation.takesGzip { try refuseEncoding(head) }
+            if !candidate.operation.hasUnsignedPayload { try refuseUnsignedPayload(head) }
             readings.append(
                 try Reading(
                     candidate, request: legible, query: stripped.query, hints: hints, setting: setting,

@@ -112,7 +112,8 @@ private func sealed(
     var authority = awsHost
     var usesTLS = true
     if case .fixed(let fixed, let secure) = setting.upstream { (authority, usesTLS) = (fixed, secure) }
-    let fields = try sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty)
+    let fields =
+        try sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty) + reading.pins
     let sentQuery = query.filter { $0.name != "x-id" }.map { item in
         percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
     }.joined(separator: "&")

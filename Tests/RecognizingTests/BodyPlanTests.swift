@@ -48,7 +48,6 @@ import Vocabulary
             ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
             ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
             ("x-amz-content-sha256", "streaming-unsigned-payload-trailer"),
-            ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("x-amz-content-sha256", "Unsigned-Payload"),
         ])
     func framed(_ name: String, _ value: String) throws {
         for length in [[("content-length", "5")], [("transfer-encoding", "chunked")], []] {
@@ -59,6 +58,12 @@ import Vocabulary
             }
             #expect(words.contains("10 MiB"))
         }
+    }
+
+    @Test func `an unsigned payload is read whole; whether it may be one, its operation says`() throws {
+        #expect(
+            try plan([("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-length", "5")])
+                == .whole(byteCountMax: 10 << 20))
     }
 
     @Test func `an unsigned payload of a read is none`() throws {

@@ -131,6 +131,12 @@ package struct CatalogEndpoint: Hashable, Sendable {
         usesSigV4a = false
     }
 
+    /// A host of S3's that is made of a table's names and no row of one.
+    init(host: String, signingName: String, signingRegion: String, usesSigV4a: Bool = false) {
+        (self.host, self.signingName, self.signingRegion) = (host, signingName, signingRegion)
+        (basePath, self.usesSigV4a) = ("", usesSigV4a)
+    }
+
     private init(row: CatalogRecord, region: String, place: CatalogRecord) {
         var host = ""
         for piece in row.text(0).string.split(separator: "{", omittingEmptySubsequences: false) {

@@ -6,7 +6,8 @@ struct Candidate {
     let wireProtocol: WireProtocol
     /// Path labels by wire name, decoded once.
     var labels: [(name: String, value: String)] = []
-    /// The form of a query or ec2 call, without Action and Version.
+    /// The form of a query or ec2 call, without Action and Version; of a REST call one that stands for its
+    /// query.
     var form: [QueryItem] = []
     /// The path of a query call that goes to a queue's own URL: `/111122223333/orders`.
     var queuePath: String?
@@ -247,9 +248,10 @@ struct Dispatch {
     private func byBinding(
         path: String, among isCandidate: (CatalogService) -> Bool
     ) throws(RecognitionError) -> [Candidate] {
+        let form = try searchForm()
         let request = RestRequest(
-            method: head.method, path: path.isEmpty ? "/" : path,
-            query: query.map { ($0.name, $0.value) }, headers: Set(head.fields.map(\.name)))
+            method: form == nil ? head.method : "GET", path: path.isEmpty ? "/" : path,
+            query: (form ?? query).map { ($0.name, $0.value) }, headers: Set(head.fields.map(\.name)))
         let matches: [RestMatch]
         do {
             matches = try Router(catalog).restCandidates(for: request, signedAs: signer) { service in
@@ -269,8 +271,29 @@ struct Dispatch {
         return settledByARN(matches).map { match in
             let wire: WireProtocol =
                 match.operation.service.protocols.contains(.restXML) ? .restXML : .restJSON
-            return Candidate(operation: match.operation, wireProtocol: wire, labels: match.labels)
+            return Candidate(
+                operation: match.operation, wireProtocol: wire, labels: match.labels, form: form ?? [])
         }
+    }
+
+    /// The form of a long search in CloudSearch, which is sent as a POST and holds what else is the query;
+    /// nil for any other call.
+    ///
+    /// - SeeAlso: Amazon CloudSearch Developer Guide, "Submitting Search Requests".
+    private func searchForm() throws(RecognitionError) -> [QueryItem]? {
+        guard head.method == "POST", hints.path.isSame(as: "/2013-01-01/search"), !body.isEmpty,
+            hints.services?.contains(where: { $0.name == "cloudsearchdomain" }) ?? false,
+            head["content-type"].map({ mediaType($0) == "application/x-www-form-urlencoded" }) ?? false
+        else { return nil }
+        guard query.isEmpty else {
+            throw .malformed(part: "the query", why: "parameters stand both in the query and in the form")
+        }
+        let items = try formItems()
+        guard items.count <= formItemCountMax else {
+            throw .malformed(part: "the form", why: "it has more than \(formItemCountMax) items")
+        }
+        try refuseSignature(items)
+        return items
     }
 
     /// A prefix or a host names the service as surely as a scope does.

@@ -35,6 +35,12 @@ func readParameters(
             try withQueue(path, read, candidate.operation)
         } ?? read
     case .restJSON, .restXML:
+        guard candidate.form.isEmpty else {
+            try refuseEncoding(request.head)
+            try refuseCharset(request.head)
+            let bare = InboundRequest(head: request.head, body: [])
+            return try RestReader(candidate: candidate, request: bare, query: candidate.form).read()
+        }
         return try RestReader(candidate: candidate, request: request, query: query).read()
     }
 }

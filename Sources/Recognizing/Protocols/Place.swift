@@ -23,7 +23,8 @@ struct OuterHints {
         _ head: RequestHead, scope: CredentialScope?, hosts: [ResourceHost]?, catalog: Catalog
     ) throws(RecognitionError) {
         let prefix = try PathPrefix(head.rawPath, hosts: hosts, catalog: catalog)
-        let host = try HostHint(head["host"] ?? "", hosts: hosts ?? [], catalog: catalog)
+        let host = try HostHint(
+            head["host"] ?? "", hosts: hosts ?? [], signedFor: scope?.region, catalog: catalog)
         var services = prefix.map { [$0.service] }
         services = try agree(services, host.services, "the path prefix and Host")
         if let scope {
@@ -76,7 +77,8 @@ struct HostLabel {
     let services: [CatalogService]?
     /// With its dot or dash; nil when nothing stands there.
     let text: String?
-    /// The bucket that it may be: S3's own host, or this machine, with a name and a dot before it.
+    /// The bucket that it may be: S3's own host, or this machine, with a name and a dot before it; or the ARN
+    /// of the access point whose host it is.
     let bucket: String?
 
     /// Whether a call of `operation` may have come to this host.
@@ -155,7 +157,10 @@ private struct HostHint {
     /// What calls to this host are signed as, where the service has other hosts too.
     var signedAs: String?
 
-    init(_ host: String, hosts: [ResourceHost], catalog: Catalog) throws(RecognitionError) {
+    /// - Parameter signedFor: The region of the scope, for hosts of this machine that stand for one of AWS.
+    init(
+        _ host: String, hosts: [ResourceHost], signedFor: String?, catalog: Catalog
+    ) throws(RecognitionError) {
         var name = host.asciiLowercased
         if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"),
             name[name.index(after: colon)...].utf8.allSatisfy(\.isDigit)
@@ -166,7 +171,13 @@ private struct HostHint {
         for local in ["localhost", "127.0.0.1"] where name.hasSuffix(local) {
             let before = String(name.dropLast(local.utf8.count))
             guard before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") else { break }
-            labels = [HostLabel(services: nil, text: before.isEmpty ? nil : before, bucket: bucket(before))]
+            if let point = try S3Host(local: before, region: signedFor, catalog: catalog) {
+                take(point, catalog)
+            } else if !before.isSame(as: "s3-accesspoint."), !before.isSame(as: "s3-object-lambda.") {
+                labels = [
+                    HostLabel(services: nil, text: before.isEmpty ? nil : before, bucket: bucket(before))
+                ]
+            }
             return
         }
         guard isAWS(name) else {
@@ -177,9 +188,18 @@ private struct HostHint {
         if let first = resourceHosts.first {
             services = resourceHosts.compactMap { catalog.service(named: $0.service) }
             region = first.region
+        } else if let point = try S3Host(aws: name, catalog: catalog) {
+            take(point, catalog)
         } else {
             try read(aws: name, catalog: catalog)
         }
+    }
+
+    private mutating func take(_ point: S3Host, _ catalog: Catalog) {
+        services = catalog.service(named: "s3").map { [$0] }
+        region = point.region
+        signedAs = point.signingName
+        labels = [HostLabel(services: services, text: point.label, bucket: point.bucket)]
     }
 
     private mutating func read(aws name: String, catalog: Catalog) throws(RecognitionError) {

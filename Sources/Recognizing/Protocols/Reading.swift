@@ -13,6 +13,8 @@ struct Reading {
     let hostPrefix: String
     /// The path to send, percent-encoded.
     let path: String
+    /// Fields that are sent beside the client's own: what holds the call to what it is judged as.
+    let pins: [HeaderField]
 
     init(
         _ candidate: Candidate, request: InboundRequest, query: [QueryItem], hints: OuterHints,
@@ -21,14 +23,18 @@ struct Reading {
         let operation = candidate.operation
         let service = operation.service
         let variant = setting.variant
-        guard let region = hints.region ?? setting.region ?? globalRegion(service, variant) else {
+        guard let named = hints.region ?? setting.region ?? globalRegion(service, variant) else {
             throw .noRegion(service: service.name)
         }
+        let parameters = try readParameters(candidate, request: request, query: query)
+        let route = try S3Route(
+            operation, parameters, region: named, variant: variant, account: setting.account, catalog: catalog
+        )
+        let region = route?.region ?? named
         let listed = hints.resourceHosts.first { $0.service.isSame(as: service.name) }
         guard let partition = catalog.partition(region: region),
             let endpoint = listed.map(CatalogEndpoint.init)
-                ?? operation.endpoint(region: region, variant: variant),
-            !endpoint.usesSigV4a
+                ?? route?.endpoint ?? operation.endpoint(region: region, variant: variant)
         else {
             throw .noEndpoint(service: service.name, region: region, variant: variant)
         }
@@ -37,16 +43,26 @@ struct Reading {
         self.partition = partition
         self.endpoint = endpoint
         account = setting.account ?? ""
-        let parameters = try readParameters(candidate, request: request, query: query)
         self.parameters = parameters
-        hostPrefix = listed == nil ? try filledHostPrefix(operation, parameters) : ""
-        if listed == nil { try checkHost(hints, operation, hostPrefix) }
-        path = try endpoint.basePath + sentPath(candidate, hints: hints)
-        named = try namePairs(
+        let ownPrefix = listed == nil ? try filledHostPrefix(operation, parameters) : ""
+        if listed == nil { try checkHost(hints, operation, ownPrefix) }
+        let path = try endpoint.basePath + sentPath(candidate, hints: hints)
+        // An endpoint of the operator's that stands for all of AWS takes the bucket in the path.
+        let holdsBucket = setting.upstream == .aws && route?.label.isEmpty == false
+        self.path = holdsBucket ? withoutBucket(path) : path
+        hostPrefix = ownPrefix + (route?.label ?? "")
+        pins = route?.pins ?? []
+        self.named = try namePairs(
             CallFacts(
                 model: operation, parameters: parameters, partition: partition, region: region,
                 account: setting.account))
     }
+}
+
+/// `path` without its first segment, which stands in the host.
+private func withoutBucket(_ path: String) -> String {
+    let rest = path.utf8.dropFirst().drop { $0 != 0x2F }
+    return rest.isEmpty ? "/" : String(decoding: rest, as: UTF8.self)
 }
 
 /// What stands before the host must be the operation's own host prefix; before S3's it may be a bucket.
@@ -70,6 +86,8 @@ extension Reading {
         let operation = candidate.operation
         if operation.isUnsignedByModel { return .unsignedByModel }
         if operation.service.takesBearerTokens { return .bearerToken }
+        if endpoint.usesSigV4a { return .signatureV4a }
+        if operation.service.isS3, operation.name.isSame(as: "CreateSession") { return .session }
         return operation.service.needsSignatureV2 ? .signatureV2 : nil
     }
 

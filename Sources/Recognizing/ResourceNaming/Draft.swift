@@ -7,6 +7,8 @@ struct Draft {
     struct Want {
         let action: Action
         let resource: Resource
+        /// What the call does with the action where that is known better than the action's own level says.
+        var level: AccessLevel?
     }
 
     let facts: CallFacts
@@ -35,7 +37,7 @@ struct Draft {
         want(Action(prefix: parts[0], name: parts[1]), on: resource)
     }
 
-    mutating func want(_ action: Action, on resource: Resource) {
+    mutating func want(_ action: Action, on resource: Resource, level: AccessLevel? = nil) {
         var bytes = Array(action.description.asciiLowercased.utf8)
         for part in resource.parts {
             switch part {
@@ -44,8 +46,17 @@ struct Draft {
             case .unknownCharacters(let count): bytes += [2] + Array(String(count).utf8)
             }
         }
-        guard seen.insert(bytes).inserted else { return }
-        wants.append(Want(action: action, resource: resource))
+        guard seen.insert(bytes).inserted else {
+            // One that reads and writes it has the action's own level again.
+            for index in wants.indices
+            where wants[index].level != level && wants[index].action == action
+                && wants[index].resource == resource
+            {
+                wants[index].level = nil
+            }
+            return
+        }
+        wants.append(Want(action: action, resource: resource, level: level))
     }
 
     /// The key `name` is filled with `values`, or known to be absent when there are none.

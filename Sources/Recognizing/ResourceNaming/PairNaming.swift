@@ -48,8 +48,8 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     let pairs = draft.wants.map { want in
         let listed = catalog.listedAction(prefix: want.action.prefix, name: want.action.name)
         return Pair(
-            action: listed?.action ?? want.action, resource: want.resource, level: listed?.level ?? .unknown,
-            sensitivity: facts.model.sensitivity)
+            action: listed?.action ?? want.action, resource: want.resource,
+            level: want.level ?? listed?.level ?? .unknown, sensitivity: facts.model.sensitivity)
     }
     var filling = KeyFilling(facts: facts, pairs: pairs, keys: draft.keys)
     filling.fillAll()

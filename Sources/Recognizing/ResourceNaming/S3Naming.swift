@@ -85,8 +85,11 @@ enum S3Naming {
         // The route is an opaque name of an Object Lambda access point.
         case "WriteGetObjectResponse": draft.want("s3-object-lambda:WriteGetObjectResponse", on: .unknown)
         case "CreateSession": try createSession(&draft)
-        // Directory buckets only: two objects inside a session that the gateway does not open.
-        case "RenameObject": draft.want("s3express:CreateSession", on: .unknown)
+        // Directory buckets only; both names are of one bucket.
+        case "RenameObject":
+            draft.want(
+                "PutObject", try S3Bucket(parsing: parameters.text("Bucket"), part: "Bucket"),
+                key: try key(parameters))
         case "DeleteObjects": try deleteObjects(&draft)
         default:
             guard let row = table[draft.operation]?.first else {
@@ -107,6 +110,7 @@ enum S3Naming {
             }
         }
         fillKeys(&draft)
+        try fillPointKeys(&draft)
     }
 
     /// `GetObjectTagging` -> `GetObjectVersionTagging`.
@@ -119,13 +123,13 @@ enum S3Naming {
 
     private static func createSession(_ draft: inout Draft) throws(RecognitionError) {
         switch try S3Bucket(parsing: draft.parameters.text("Bucket"), part: "Bucket") {
-        case .directory(let name):
+        case .directory(let directory) where !directory.isAccessPoint:
             draft.want(
-                "s3express:CreateSession", on: draft.place.resource("s3express", .known("bucket/\(name)")))
-        case .bucket, .accessPoint, .other: draft.want("s3express:CreateSession", on: .unknown)
+                "s3express:CreateSession",
+                on: draft.place.resource("s3express", .known("bucket/\(directory.name)")))
+        case .bucket, .accessPoint, .alias, .directory, .other:
+            draft.want("s3express:CreateSession", on: .unknown)
         }
-        // ReadWrite is what it gives when it is not asked for less.
-        draft.fill("s3express:SessionMode", [try draft.parameters.textIfAny("SessionMode") ?? "ReadWrite"])
     }
 
     private static func deleteObjects(_ draft: inout Draft) throws(RecognitionError) {
@@ -162,7 +166,8 @@ enum S3Naming {
         guard draft.operation == "CopyObject" || draft.operation == "UploadPartCopy" else { return }
         for source in try S3Source.all(parsing: draft.parameters.text("CopySource"), part: "CopySource") {
             draft.want(
-                source.versionID == nil ? "GetObject" : "GetObjectVersion", source.bucket, key: source.key)
+                source.versionID == nil ? "GetObject" : "GetObjectVersion", source.bucket, key: source.key,
+                isSource: true)
         }
     }
 
@@ -261,10 +266,8 @@ enum S3Naming {
         guard let output = try request.structure("OutputLocation")?.structure("S3") else { return }
         let target = try S3Bucket(parsing: output.text("BucketName"), part: output.spot("BucketName"))
         let prefix = try output.textIfAny("Prefix") ?? ""
-        guard case .bucket(let name) = target else {
-            draft.want("PutObject", target, key: prefix)
-            return
-        }
+        // Which objects, their names say only where the bucket is a plain one.
+        guard case .bucket(let name) = target else { return draft.want("s3:PutObject", on: .unknown) }
         let place = "arn:\(draft.place.partition):s3:::\(name)/\(prefix)"
         draft.want("s3:PutObject", on: Resource([.known(place), .unknown]))
         if output.has("CannedACL") || output.has("AccessControlList") {
@@ -292,5 +295,35 @@ enum S3Naming {
         guard draft.operation != "DeleteObjects" else { return }
         for (key, member) in keys { draft.fill(key, from: member) }
         draft.fill("s3:VersionId", from: "VersionId")
+    }
+
+    /// The keys of an access point, and what the call does in a directory bucket: `ReadOnly` when it writes
+    /// nothing there.
+    private static func fillPointKeys(_ draft: inout Draft) throws(RecognitionError) {
+        let text = try draft.parameters.textIfAny("Bucket")
+        let bucket = try text.map { text throws(RecognitionError) in
+            try S3Bucket(parsing: text, part: "Bucket")
+        }
+        switch bucket {
+        case .accessPoint(let point)?:
+            draft.fill("s3:DataAccessPointArn", [point.arn])
+            draft.fill("s3:DataAccessPointAccount", [point.account])
+        // Which access point is behind an alias, nobody can tell.
+        case .alias?, .other?: break
+        case .bucket?, .directory?, nil:
+            draft.fill("s3:DataAccessPointArn", [])
+            draft.fill("s3:DataAccessPointAccount", [])
+        }
+        let sessions = draft.wants.filter { $0.action.name == "CreateSession" }
+        if draft.operation == "CreateSession" {
+            // ReadWrite is what it gives when it is not asked for less.
+            draft.fill(
+                "s3express:SessionMode", [try draft.parameters.textIfAny("SessionMode") ?? "ReadWrite"])
+        } else if sessions.count == 1 {
+            let isRead = sessions[0].level.map { !$0.mutates } ?? false
+            draft.fill("s3express:SessionMode", [isRead ? "ReadOnly" : "ReadWrite"])
+        } else if sessions.isEmpty {
+            draft.fill("s3express:SessionMode", [])
+        }
     }
 }

@@ -13,7 +13,7 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest|only|not)\(([^()]*)\)$|(lower|global|plain|account)$")
+TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest|only|not|plain)\(([^()]*)\)$|(lower|global|plain|account|sixth|owner)$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=|\*=)'([^']*)')?$")
 
 
@@ -160,7 +160,8 @@ class ServiceRow:
             elif key in PLACE and key in names and value == "?":
                 # A variable that no member fills; the place of the call would fill its own.
                 resource = replace(resource, format=resource.format.replace(f"${{{key}}}", f"${{Any{key}}}"),
-                                   fills=resource.fills + ((f"Any{key}", ""),))
+                                   # First: of an optional type, the last variable says whether the call names one.
+                                   fills=((f"Any{key}", ""),) + resource.fills)
                 fills[f"Any{key}"] = ""
             elif key in names:
                 source = self.source(service, operation, value, is_general, where)

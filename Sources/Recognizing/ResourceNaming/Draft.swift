@@ -106,7 +106,7 @@ extension Draft {
         if text.begins(with: "arn:") {
             return try arn(member, service: "iam", kinds: ["role/"], in: parameters)
         }
-        return try IAMNaming.named("role", member, in: parameters, place: place)
+        return try IAMNaming.role(member, in: parameters, place: place)
     }
 
     /// Tags given as a list of structures or as a map: keys `aws:RequestTag/…` and `aws:TagKeys`, and

@@ -120,13 +120,14 @@ enum GenericNaming {
         return Resource([.known("arn:\(place.partition):\(service):"), .unknown])
     }
 
-    /// A bare name where an ARN belongs: of a role the name with an unknown path, of anything else nothing.
+    /// A bare name where an ARN belongs: of a role its name, with its path or an unknown one; of anything
+    /// else nothing.
     private static func byName(
         _ text: String, _ types: [CatalogResource], _ draft: Draft
     ) throws(RecognitionError) -> Resource {
         guard !text.begins(with: "arn:"), types.count == 1, isRole(types[0]) else { return .unknown }
         let name = Parameters(.object([.init("Role", .string(text))]))
-        return try IAMNaming.named("role", "Role", in: name, place: draft.place)
+        return try IAMNaming.role("Role", in: name, place: draft.place)
     }
 
     private static func isRole(_ type: CatalogResource) -> Bool {

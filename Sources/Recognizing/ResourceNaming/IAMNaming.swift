@@ -127,6 +127,21 @@ enum IAMNaming {
         return Resource(whole.parts, presumed: place.resource("iam", .known("\(type)/\(name)")).text)
     }
 
+    /// The role that a call of another service names: with its path (`service-role/app`) just that one,
+    /// without one some role of that name.
+    static func role(
+        _ member: String, in parameters: Parameters, place: Place
+    ) throws(RecognitionError) -> Resource {
+        let steps = try parameters.text(member).parts(by: 0x2F)
+        guard steps.count > 1 else { return try named("role", member, in: parameters, place: place) }
+        let whole = try parameters.name(
+            member, of: "name of IAM, with its path", others: "_+=,.@-/", lengthMax: 576)
+        guard !steps.contains("") else {
+            throw parameters.malformed(member, "is no name of IAM, with its path")
+        }
+        return place.global.resource("iam", .known("role/\(whole)"))
+    }
+
     /// The entity of `type` at `path`, which begins and ends with a slash, named by `member`.
     private static func placed(
         _ type: String, path: String, _ member: String, _ draft: Draft
@@ -232,7 +247,14 @@ enum IAMNaming {
         case "GetAccessKeyLastUsed": draft.want(action, on: place.resource("iam", .known("user/"), .unknown))
         case "GetHumanReadableSummary":
             draft.want(action, on: try draft.arn("EntityArn", service: "iam", kinds: ["delegation-request/"]))
-        default: draft.want(action, on: place.resource("iam", .known("role/"), .unknown))
+        default:
+            // `task/aws-service-role/SERVICE/ROLE/ID` (IAM API Reference, DeleteServiceLinkedRole).
+            let steps = try parameters.text("DeletionTaskId").parts(by: 0x2F)
+            guard steps.count == 5, steps[0] == "task", steps[1] == "aws-service-role",
+                steps[2...].allSatisfy({ $0.isName(others: "_+=,.@-") })
+            else { return draft.want(action, on: place.resource("iam", .known("role/"), .unknown)) }
+            let name = "aws-service-role/\(steps[2])/\(steps[3])"
+            draft.want(action, on: place.resource("iam", .known("role/\(name)")))
         }
     }
 }

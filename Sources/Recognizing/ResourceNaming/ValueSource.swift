@@ -13,12 +13,15 @@ import Vocabulary
 /// - `id(vol-)`: the whole, if it begins so and goes on in letters and digits: else it names a resource of
 ///   another type;
 /// - `begins(r-)`: the same with anything after that beginning;
-/// - `plain`: letters, digits and hyphens; any other value says no name (an alias is no key's id);
+/// - `sixth`: an ARN's sixth part, `owner`: its account, wherever it lies; nothing of any other value;
+/// - `plain`: letters, digits and hyphens, and those of `plain(_.)`; any other value says no name (an alias
+///   is no key's id);
 /// - `account`: twelve digits, the account that owns the resource; of anything else nothing is known;
 /// - `only(pcs_)`: nothing unless it begins so; `not(alias/)`: nothing if it, or its ARN's last part, does;
 /// - `lower`: in lower case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
 ///
-/// An ARN is left as it is by all but `arn` and `not`: it names a whole resource, or nothing.
+/// An ARN is left as it is by all but `arn`, `sixth`, `owner` and `not`: it names a whole resource, or
+/// nothing.
 struct ValueSource {
     /// A value as the request says it.
     enum Value: Hashable {
@@ -109,6 +112,12 @@ struct ValueSource {
                 text = rest
                 continue
             }
+            if name.elementsEqual("sixth".utf8) || name.elementsEqual("owner".utf8) {
+                guard let arn = ARN(parsing: text) else { return nil }
+                text = name.elementsEqual("owner".utf8) ? arn.account : arn.resource
+                if text.isEmpty { return nil }
+                continue
+            }
             if isARN { continue }
             let mark = argument.utf8.first ?? 0
             switch String(decoding: name, as: UTF8.self) {
@@ -123,7 +132,7 @@ struct ValueSource {
                 guard let rest = text.after(argument), rest.isName(others: "") else {
                     return .ofAnother(whole)
                 }
-            case "plain": if !text.isName(others: "-") { return nil }
+            case "plain": if !text.isName(others: "-" + argument) { return nil }
             case "account":
                 guard text.utf8.count == 12, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
                     return .unreadable(whole)

@@ -90,7 +90,7 @@ targets.append(
     isFuzzing
         ? .executableTarget(
             name: "Fuzzing", dependencies: parsers, path: "Tests/FuzzTests", exclude: ["FindingTests.swift"])
-        : .testTarget(name: "FuzzTests", dependencies: parsers, exclude: ["Fuzzing.swift"]))
+        : .testTarget(name: "FuzzTests", dependencies: parsers, exclude: ["Fuzzing.swift", "Mutating.swift"]))
 
 // COUNTERSIGN_BENCH=1 adds what scripts/bench measures the core of a call with.
 if Context.environment["COUNTERSIGN_BENCH"] != nil {

@@ -38,7 +38,7 @@ import Vocabulary
             ("A ~ before(:)", "fam:3", "fam"), ("A ~ before(:)", "fam", "fam"),
             ("A ~ rest(:)", "fam:3", "3"), ("A ~ rest(:)", "fam", nil),
             ("A ~ last(/)", "a/b/c", "c"), ("A ~ first(/)", "a/b/c", "a"),
-            ("A ~ lower", "REGIONAL", "regional"),
+            ("A ~ lower", "REGIONAL", "regional"), ("A ~ upper", "Action_1é", "ACTION_1é"),
             ("A ~ arn(cluster/)", "web", "web"),
             ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:111122223333:cluster/web", "web"),
             ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:111122223333:service/web", "(unreadable)"),

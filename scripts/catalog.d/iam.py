@@ -121,6 +121,8 @@ class Mapper:
             # Actions beside the first were stated because the rule for tags or roles does not find them right.
             if len(needs) == 1:
                 needs += self.tag(service, operation, needs) + self.pass_role(service, operation, needs)
+        if by_hand.is_star_unnamed(operation):
+            needs[:1] = self.parted(service, operation, needs[0])
         return needs + [self.stated(service, operation, row) for row in by_hand.actions(operation, "also") or []]
 
     def found(self, service, operation):
@@ -133,9 +135,27 @@ class Mapper:
         elif service.name in self.exceptions["methodActions"]["services"]:
             wanted = [(service.iam_prefix, operation.method)]
         else:
-            return [Need(prefix=service.iam_prefix, name=operation.name, level="unknown", known=False)]
+            unlisted = [Need(prefix=service.iam_prefix, name=operation.name, level="unknown", known=False)]
+            return unlisted + self.pass_role(service, operation, unlisted)
         found = [self.need(service, operation, prefix, name) for prefix, name in wanted]
         return found + self.tag(service, operation, found) + self.pass_role(service, operation, found)
+
+    def parted(self, service, operation, need):
+        """The need where the request names one of its types, and the need on `*` where it names none."""
+        paths = []
+        for one in need.resources:
+            told = [one.arn_path] if one.arn_path else []
+            told += [path for name, source in one.fills if source and name not in PARTS
+                     for path, transforms in naming.choices(source) if transforms is not None]
+            if one.required or one.condition or not told:
+                raise naming.NamingError(f"{service.name}.{operation.name}: `unnamed` where {one.type} is always touched, "
+                                         "or in no member")
+            paths += told
+        if need.condition or not paths:
+            raise naming.NamingError(f"{service.name}.{operation.name}: `unnamed` where no type is named")
+        paths = sorted(set(paths))
+        star = replace(need, condition=" & ".join("!" + path for path in paths), star=True, resources=[])
+        return [replace(need, condition=" or ".join(paths)), star]
 
     def stated(self, service, operation, row):
         """The need that a row of naming/ states."""
@@ -265,7 +285,7 @@ class Mapper:
         """iam:PassRole on every role ARN that a Write call hands to the service."""
         if service.name in self.exceptions["passRole"]["services"]:
             return []
-        if not any(need.level in ("write", "permissionsManagement") for need in needs):
+        if not any(need.level in ("write", "permissionsManagement", "unknown") for need in needs):
             return []
         found = []
         other = self.exceptions["passRole"]["notRoles"].get(service.name, [])

@@ -13,7 +13,8 @@ PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
 PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
-TRANSFORM = re.compile(r"(arn|after|before|begins|id|last|first|rest|only|not|plain)\(([^()]*)\)$|(lower|global|plain|account|sixth|owner)$")
+TRANSFORM = re.compile(
+    r"(arn|after|before|begins|id|last|first|rest|only|not|plain)\(([^()]*)\)$|(lower|upper|global|plain|account|sixth|owner)$")
 CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=|\*=)'([^']*)')?$")
 
 
@@ -107,6 +108,10 @@ class ServiceRow:
     def tags(self, operation):
         """The types that the operation's tags are for; False for none, None for what the rule for tags finds."""
         return self.operations.get(operation.name, {}).get("tags")
+
+    def is_star_unnamed(self, operation):
+        """Whether the operation's action is on `*` where the request names none of its types."""
+        return self.operations.get(operation.name, {}).get("unnamed") == "star"
 
     def resources(self, service, operation, found, own):
         """`found` of the automatic rule, as the rows for the service, the operation and the action change it.
@@ -231,7 +236,9 @@ def load(services):
         for operation, one in service_row.operations.items():
             if operation not in operations:
                 raise NamingError(f"naming/{file_name}: no operation {operation}")
-            service_row.keys(one, ("source", "fills", "types", "actions", "also", "tags"), operation)
+            service_row.keys(one, ("source", "fills", "types", "actions", "also", "tags", "unnamed"), operation)
+            if one.get("unnamed", "star") != "star":
+                raise NamingError(f"naming/{file_name}, {operation}: `unnamed` can be `star` alone")
         found[name] = service_row
     return found
 

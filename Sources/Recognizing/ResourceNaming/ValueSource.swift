@@ -18,7 +18,7 @@ import Vocabulary
 ///   is no key's id);
 /// - `account`: twelve digits, the account that owns the resource; of anything else nothing is known;
 /// - `only(pcs_)`: nothing unless it begins so; `not(alias/)`: nothing if it, or its ARN's last part, does;
-/// - `lower`: in lower case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
+/// - `lower`, `upper`: in that case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
 ///
 /// An ARN is left as it is by all but `arn`, `sixth`, `owner` and `not`: it names a whole resource, or
 /// nothing.
@@ -141,6 +141,7 @@ struct ValueSource {
             case "only": if !text.begins(with: argument) { return nil }
             case "global": text = text.utf8.elementsEqual("CLOUDFRONT".utf8) ? "global" : text
             case "lower": text = text.asciiLowercased
+            case "upper": text = String(decoding: text.utf8.map(\.uppercased), as: UTF8.self)
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
             default: return .unreadable(whole)
             }
@@ -184,6 +185,11 @@ struct CallCondition {
             }
         }
     }
+}
+
+extension UInt8 {
+    /// The byte with ASCII letters in upper case.
+    fileprivate var uppercased: UInt8 { (0x61...0x7A).contains(self) ? self & 0xDF : self }
 }
 
 /// The path up to its last list or map; nil when it runs through none.

@@ -102,8 +102,11 @@ private func writes(_ format: [UInt8], _ text: [UInt8]) -> Bool {
     var at = 0
     while at < format.count, !reached.isEmpty {
         if format[at...].starts(with: "${".utf8), let end = format[at...].firstIndex(of: 0x7D) {
-            let least = reached.min() ?? 0
-            reached = least < text.count ? Set((least + 1)...text.count) : []
+            // Neighboring variables are one run.
+            if at == 0 || format[at - 1] != 0x7D {
+                let least = reached.min() ?? 0
+                reached = least < text.count ? Set((least + 1)...text.count) : []
+            }
             at = end + 1
         } else {
             reached = Set(reached.filter { $0 < text.count && text[$0] == format[at] }.map { $0 + 1 })

@@ -2,23 +2,61 @@ import Vocabulary
 
 /// Reads the `Condition` block of a statement.
 struct ConditionReader {
-    /// The operators that this version carries out; `…IfExists`, `ForAllValues:` and `ForAnyValue:` go with
-    /// all but `Null`.
-    static let operators = [
-        "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase",
-        "StringLike",
-        "StringNotLike", "Bool", "NumericEquals", "NumericNotEquals", "NumericLessThan",
-        "NumericLessThanEquals",
-        "NumericGreaterThan", "NumericGreaterThanEquals", "Null",
-    ]
+    /// How the values of an operator are compared.
+    private enum Kind {
+        case string(hasWildcards: Bool, foldsCase: Bool)
+        case arn
+        case bool
+        case ordered(Condition.Reading, Condition.Order)
+        case binary
+        case address
+        case null
+    }
+
+    /// One operator of IAM, without what goes before and after its name.
+    private struct Base {
+        let name: String
+        let kind: Kind
+        let isNegated: Bool
+
+        init(_ name: String, _ kind: Kind, isNegated: Bool = false) {
+            (self.name, self.kind, self.isNegated) = (name, kind, isNegated)
+        }
+    }
+
+    /// All operators; `…IfExists`, `ForAllValues:` and `ForAnyValue:` go with all but `Null`.
+    ///
+    /// - SeeAlso: IAM User Guide, "IAM JSON policy elements: Condition operators".
+    private static let bases: [Base] = {
+        let exact = Kind.string(hasWildcards: false, foldsCase: false)
+        let caseless = Kind.string(hasWildcards: false, foldsCase: true)
+        let like = Kind.string(hasWildcards: true, foldsCase: false)
+        var bases = [
+            Base("StringEquals", exact), Base("StringNotEquals", exact, isNegated: true),
+            Base("StringEqualsIgnoreCase", caseless),
+            Base("StringNotEqualsIgnoreCase", caseless, isNegated: true),
+            Base("StringLike", like), Base("StringNotLike", like, isNegated: true),
+        ]
+        for (name, reading) in [("Numeric", Condition.Reading.number), ("Date", .date)] {
+            bases += Condition.Order.allCases.map { Base(name + $0.rawValue, .ordered(reading, $0)) }
+            bases.append(Base(name + "NotEquals", .ordered(reading, .equals), isNegated: true))
+        }
+        return bases + [
+            Base("Bool", .bool), Base("BinaryEquals", .binary), Base("IpAddress", .address),
+            Base("NotIpAddress", .address, isNegated: true), Base("ArnEquals", .arn), Base("ArnLike", .arn),
+            Base("ArnNotEquals", .arn, isNegated: true), Base("ArnNotLike", .arn, isNegated: true),
+            Base("Null", .null),
+        ]
+    }()
+
+    /// The names of all operators.
+    static let operators = bases.map(\.name)
 
     /// An operator name, taken apart.
     private struct Operator {
-        let base: String
+        let base: Base
         let quantifier: Condition.Quantifier
         let ifExists: Bool
-
-        var isNegated: Bool { base.contains("Not") }
     }
 
     let file: String
@@ -64,155 +102,145 @@ struct ConditionReader {
             ifExists = true
             name = String(name.utf8.dropLast(8)) ?? ""
         }
-        let base = Self.operators.first { $0.asciiLowercased.utf8.elementsEqual(name.utf8) }
-        guard let base, !(base == "Null" && (ifExists || quantifier != .single)) else {
+        let base = Self.bases.first { $0.name.asciiLowercased.utf8.elementsEqual(name.utf8) }
+        guard let base else {
             let known = Self.operators.joined(separator: ", ")
             issues.add(
                 file, entry.place,
-                "operator `\(shown(entry.key))` is not in this version, which has \(known)"
-                    + hint(entry.key, Self.operators))
+                "`\(shown(entry.key))` is no condition operator"
+                    + (hint(name, Self.operators).nonEmpty ?? ": \(known)"))
+            return nil
+        }
+        if case .null = base.kind, ifExists || quantifier != .single {
+            issues.add(
+                file, entry.place, "`Null` stands alone: no set operator and no `IfExists` goes with it")
             return nil
         }
         return Operator(base: base, quantifier: quantifier, ifExists: ifExists)
     }
 
     private func readLine(_ entry: Node.Entry, _ read: Operator, issues: inout IssueList) -> Condition? {
-        guard let key = readKey(entry, issues: &issues) else { return nil }
+        let key: Condition.Key
+        switch Condition.Key.reading(entry.key) {
+        case .success(let found): key = found
+        case .failure(let fault):
+            issues.add(file, entry.place, fault.message)
+            return nil
+        }
         let what = "`\(shown(entry.key))`"
-        let texts = Fields.texts(entry.value, of: what, in: file, issues: &issues)
-        if case .own(let own) = key, let fault = misuse(of: own, by: read) {
+        if case .own(let own) = key, let fault = misuse(of: own, by: read.base.kind) {
             issues.add(file, entry.place, "\(what) \(fault)")
             return nil
         }
-        var operands: [Operand] = []
+        let texts = Fields.texts(entry.value, of: what, in: file, mayBeEmpty: true, issues: &issues)
+        var values = Values()
         for text in texts {
-            do { operands.append(try operand(text.text, key, read)) } catch {
+            do { try values.add(text.text, key, read.base.kind) } catch {
                 issues.add(file, text.place, error.message)
             }
         }
-        guard operands.count == texts.count, !operands.isEmpty else { return nil }
+        guard values.count == texts.count, !texts.isEmpty else { return nil }
         return Condition(
-            key: key, comparison: comparison(of: operands, read), isNegated: read.isNegated,
-            ifExists: read.ifExists,
-            quantifier: read.quantifier)
-    }
-
-    // MARK: - Keys
-
-    private func readKey(_ entry: Node.Entry, issues: inout IssueList) -> Condition.Key? {
-        let name = entry.key.asciiLowercased
-        if name.utf8.starts(with: "countersign:".utf8) {
-            if let own = ConditionContext.OwnKey(named: name) { return .own(own) }
-            let later = ["countersign:host", "countersign:breakglass"].contains {
-                $0.utf8.elementsEqual(name.utf8)
-            }
-            let near = hint(entry.key, ConditionContext.OwnKey.allCases.map(\.rawValue))
-            let fault = later ? "is not in this version" : "is no condition key" + near
-            issues.add(file, entry.place, "`\(shown(entry.key))` \(fault)")
-            return nil
-        }
-        let parts = name.utf8.split(separator: 0x3A, maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-            issues.add(file, entry.place, "`\(shown(entry.key))` is no condition key: write `service:Key`")
-            return nil
-        }
-        return .request(name)
+            key: key, comparison: values.comparison(read.base.kind), isNegated: read.base.isNegated,
+            ifExists: read.ifExists, quantifier: read.quantifier)
     }
 
     /// What is wrong with using `key` under an operator of another type; nil when nothing is.
-    private func misuse(of key: ConditionContext.OwnKey, by read: Operator) -> String? {
-        switch key {
-        case .mutates:
-            return read.base.hasPrefix("Numeric") ? "is true or false: use Bool" : nil
-        case .itemCount, .bodyBytes, .hourUTC:
-            return read.base == "Bool" ? "is a number: use a Numeric operator" : nil
-        case .agent, .session, .strength, .task, .accessLevel, .sensitivity, .wireProtocol:
-            return read.base == "Bool" || read.base.hasPrefix("Numeric")
-                ? "is text: use a String operator" : nil
+    private func misuse(of key: ConditionContext.OwnKey, by kind: Kind) -> String? {
+        switch (key, kind) {
+        case (_, .null), (_, .string): nil
+        case (.mutates, .bool): nil
+        case (.mutates, _): "is true or false: use Bool"
+        case (.itemCount, .ordered(.number, _)), (.bodyBytes, .ordered(.number, _)),
+            (.hourUTC, .ordered(.number, _)):
+            nil
+        case (.itemCount, _), (.bodyBytes, _), (.hourUTC, _): "is a number: use a Numeric operator"
+        case (.agent, _), (.session, _), (.strength, _), (.task, _), (.accessLevel, _), (.sensitivity, _),
+            (.wireProtocol, _):
+            "is text: use a String operator"
         }
     }
 
     // MARK: - Values
 
-    private enum Operand {
-        case string(Condition.StringOperand)
-        case bool(Bool)
-        case number(Int64)
-    }
+    /// The values of one line, read by the operator's type.
+    private struct Values {
+        private var texts: [PolicyText] = []
+        private var bools: [Bool] = []
+        private var measures: [Measure] = []
+        private var binaries: [[UInt8]] = []
+        private var blocks: [AddressBlock] = []
 
-    private func operand(_ text: String, _ key: Condition.Key, _ read: Operator) throws(PatternFault)
-        -> Operand
-    {
-        if read.base == "Bool" || read.base == "Null" {
-            switch text.asciiLowercased {
-            case "true": return .bool(true)
-            case "false": return .bool(false)
-            default: throw PatternFault("`\(shown(text))` is neither `true` nor `false`")
+        var count: Int { texts.count + bools.count + measures.count + binaries.count + blocks.count }
+
+        mutating func add(_ text: String, _ key: Condition.Key, _ kind: Kind) throws(PatternFault) {
+            switch kind {
+            case .string(let hasWildcards, let foldsCase):
+                let read = try PolicyText(parsing: text, hasWildcards: hasWildcards, foldsCase: foldsCase)
+                if !hasWildcards, !read.hasVariables { try Values.check(text, of: key) }
+                texts.append(read)
+            case .arn:
+                let read = try PolicyText(parsing: text, hasWildcards: true)
+                let parts = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
+                guard read.hasVariables || parts.count == 6 || text.utf8.elementsEqual("*".utf8) else {
+                    throw PatternFault("`\(shown(text))` is no ARN, which has 6 parts, and not `*`")
+                }
+                texts.append(read)
+            case .bool, .null:
+                switch text.asciiLowercased {
+                case "true": bools.append(true)
+                case "false": bools.append(false)
+                default: throw PatternFault("`\(shown(text))` is neither `true` nor `false`")
+                }
+            case .ordered(let reading, _):
+                guard let measure = reading.measure(text) else {
+                    let form =
+                        reading == .number
+                        ? "number: digits, at most 18, and at most 9 behind a point"
+                        : "moment: write `2026-11-24T08:30:00Z`, `2026-11-24`, or seconds since 1970"
+                    throw PatternFault("`\(shown(text))` is no \(form)")
+                }
+                measures.append(measure)
+            case .binary:
+                guard let bytes = Base64.decode(text.utf8) else {
+                    throw PatternFault("`\(shown(text))` is no base 64")
+                }
+                binaries.append(bytes)
+            case .address:
+                guard let block = AddressBlock(parsing: text) else {
+                    throw PatternFault(
+                        "`\(shown(text))` is no address or block: write `203.0.113.0/24` or `2001:db8::/32`")
+                }
+                blocks.append(block)
             }
         }
-        if read.base.hasPrefix("Numeric") {
-            guard let number = Int64(text), String(number).utf8.elementsEqual(text.utf8) else {
-                throw PatternFault("`\(shown(text))` is no whole number")
+
+        func comparison(_ kind: Kind) -> Condition.Comparison {
+            switch kind {
+            case .string: .string(texts)
+            case .arn: .arn(texts)
+            case .bool: .bool(bools)
+            case .null: .null(bools)
+            case .ordered(let reading, let order): .ordered(reading, order, measures)
+            case .binary: .binary(binaries)
+            case .address: .address(blocks)
             }
-            return .number(number)
         }
-        let literal = try withoutVariables(text)
-        if read.base.hasSuffix("Like") {
-            return .string(.init(text: text, pattern: Pattern(text[...])))
-        }
-        if case .own(let own) = key, let values = own.values,
-            !values.contains(where: { $0.asciiLowercased.utf8.elementsEqual(text.asciiLowercased.utf8) })
-        {
+
+        /// A value that a key of our own can never have is a typing error.
+        private static func check(_ text: String, of key: Condition.Key) throws(PatternFault) {
+            guard case .own(let own) = key, let values = own.values,
+                !values.contains(where: {
+                    $0.asciiLowercased.utf8.elementsEqual(text.asciiLowercased.utf8)
+                })
+            else { return }
             let known = values.joined(separator: ", ")
             throw PatternFault(
                 "`\(shown(text))` is no `\(own.rawValue)`, which is \(known)" + hint(text, values))
         }
-        return .string(.init(text: literal, pattern: nil))
-    }
-
-    private func comparison(of operands: [Operand], _ read: Operator) -> Condition.Comparison {
-        var (strings, bools, numbers) = ([Condition.StringOperand](), [Bool](), [Int64]())
-        for operand in operands {
-            switch operand {
-            case .string(let value): strings.append(value)
-            case .bool(let value): bools.append(value)
-            case .number(let value): numbers.append(value)
-            }
-        }
-        switch read.base {
-        case "Null": return .null(bools)
-        case "Bool": return .bool(bools)
-        case "NumericLessThan": return .number(.lessThan, numbers)
-        case "NumericLessThanEquals": return .number(.lessThanEquals, numbers)
-        case "NumericGreaterThan": return .number(.greaterThan, numbers)
-        case "NumericGreaterThanEquals": return .number(.greaterThanEquals, numbers)
-        case "NumericEquals", "NumericNotEquals": return .number(.equals, numbers)
-        case "StringLike", "StringNotLike": return .string(.like, strings)
-        case "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase": return .string(.equalsIgnoreCase, strings)
-        default: return .string(.equals, strings)
-        }
     }
 }
 
-/// `text` with `${*}`, `${?}` and `${$}` as the characters they stand for.
-///
-/// - Throws: when it holds any other `${…}`: policy variables are not in this version, and must not be read
-///   as plain text.
-func withoutVariables(_ text: String) throws(PatternFault) -> String {
-    var result = String.UnicodeScalarView()
-    let scalars = Array(text.unicodeScalars)
-    var at = 0
-    while at < scalars.count {
-        guard scalars[at] == "$", at + 1 < scalars.count, scalars[at + 1] == "{" else {
-            result.append(scalars[at])
-            at += 1
-            continue
-        }
-        guard at + 3 < scalars.count, ["*", "?", "$"].contains(scalars[at + 2]), scalars[at + 3] == "}" else {
-            throw PatternFault("policy variables (`${…}`) are not in this version")
-        }
-        result.append(scalars[at + 2])
-        at += 4
-    }
-    return String(result)
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

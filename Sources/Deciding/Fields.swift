@@ -65,13 +65,20 @@ struct Fields {
         return nil
     }
 
-    /// The texts of `node`, one or a list of them; empty with a fault when it is neither.
-    static func texts(_ node: Node, of what: String, in file: String, issues: inout IssueList) -> [Text] {
-        guard case .list(let elements) = node.content else {
-            return text(node, of: what, in: file, issues: &issues).map { [$0] } ?? []
+    /// The texts of `node`, one or a list of them; empty with a fault when it is neither. A quoted empty text
+    /// is one where `mayBeEmpty`.
+    static func texts(
+        _ node: Node, of what: String, in file: String, mayBeEmpty: Bool = false, issues: inout IssueList
+    ) -> [Text] {
+        func one(_ node: Node) -> Text? {
+            if mayBeEmpty, case .text("", quoted: true) = node.content {
+                return Text(text: "", place: node.place)
+            }
+            return text(node, of: what, in: file, issues: &issues)
         }
+        guard case .list(let elements) = node.content else { return one(node).map { [$0] } ?? [] }
         if elements.isEmpty { issues.add(file, node.place, "\(what) is an empty list") }
-        return elements.compactMap { text($0, of: what, in: file, issues: &issues) }
+        return elements.compactMap(one)
     }
 }
 

@@ -20,32 +20,33 @@ struct Pattern: Hashable, Sendable {
     /// Whether the text holds no wildcard.
     let isLiteral: Bool
 
-    /// The pattern `text`; `${*}`, `${?}` and `${$}` stand for the characters themselves.
+    /// The pattern `text`; every `*` and `?` is a wildcard.
     init(_ text: Substring, foldsCase: Bool = false) {
-        var tokens: [Token] = []
-        let scalars = Array(text.unicodeScalars)
-        var at = 0
-        while at < scalars.count {
-            if at + 3 < scalars.count, scalars[at] == "$", scalars[at + 1] == "{", scalars[at + 3] == "}",
-                ["*", "?", "$"].contains(scalars[at + 2])
-            {
-                tokens.append(.scalar(scalars[at + 2].value))
-                at += 4
-                continue
-            }
-            switch scalars[at] {
-            case "*": tokens.append(.any)
-            case "?": tokens.append(.one)
-            case let scalar: tokens.append(foldsCase ? Self.folded(scalar.value) : .scalar(scalar.value))
-            }
-            at += 1
+        self.init(tokens: text.unicodeScalars.map { Pattern.token($0, isWild: true, foldsCase: foldsCase) })
+    }
+
+    /// The token that `scalar` of a policy's text is.
+    static func token(_ scalar: Unicode.Scalar, isWild: Bool, foldsCase: Bool) -> Token {
+        switch scalar {
+        case "*" where isWild: .any
+        case "?" where isWild: .one
+        default: foldsCase ? folded(scalar.value) : .scalar(scalar.value)
         }
-        self.init(tokens: tokens)
     }
 
     init(tokens: [Token]) {
         isLiteral = tokens.allSatisfy { $0 != .any && $0 != .one && $0 != .oneAmidAny }
         self.tokens = Pattern.grouped(tokens)
+    }
+
+    /// The one text that the pattern matches; nil where it has a wildcard or folds case.
+    var literalText: String? {
+        var text = String.UnicodeScalarView()
+        for token in tokens {
+            guard case .scalar(let value) = token, let scalar = Unicode.Scalar(value) else { return nil }
+            text.append(scalar)
+        }
+        return String(text)
     }
 
     /// The pattern of everything.
@@ -161,14 +162,15 @@ struct Pattern: Hashable, Sendable {
                     if let token, Pattern.accepts(token, value) { next[at + 1] = true }
                 case .someAlphanumeric:
                     if let token, Pattern.acceptsAlphanumeric(token, every: every) { next[at + 1] = true }
-                case .unknown where every:
+                case .unknown where every, .unknownWithoutColon where every:
                     // Only a run with a `*` takes text of any length; its other characters must then be known
                     // ones.
                     if token == .oneAmidAny { next[at] = true }
-                case .unknown:
+                case .unknown, .unknownWithoutColon:
                     // The run ends here, or its next character is just the one that the token wants.
                     next[at] = true
-                    if token != nil { current[at + 1] = true }
+                    let isBarred = symbol == .unknownWithoutColon && token == .scalar(0x3A)
+                    if token != nil, !isBarred { current[at + 1] = true }
                 }
             }
             current = next
@@ -184,4 +186,6 @@ enum Symbol: Hashable, Sendable {
     /// One character of `A-Z`, `a-z`, `0-9`, the request does not say which.
     case someAlphanumeric
     case unknown
+    /// The same in one of an ARN's first five parts, where no colon stands.
+    case unknownWithoutColon
 }

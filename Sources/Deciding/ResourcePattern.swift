@@ -60,10 +60,15 @@ struct ResourceText {
                 symbols += Array(repeating: .someAlphanumeric, count: max(0, count))
             }
         }
-        self.symbols = symbols
         isWhollyUnknown = symbols == [.unknown]
         scalars = resource.text.map { $0.unicodeScalars.map(\.value) }
-        parts = ResourceText.arnParts(symbols)
+        let parts = ResourceText.arnParts(symbols)
+        if let last = parts?.last {
+            for index in 0..<last.lowerBound where symbols[index] == .unknown {
+                symbols[index] = .unknownWithoutColon
+            }
+        }
+        (self.symbols, self.parts) = (symbols, parts)
         presumed = ResourceText.presumed(resource)
     }
 
@@ -88,27 +93,37 @@ struct ResourceText {
 
 /// One pattern of a statement's `Resource` or `NotResource`.
 struct ResourcePattern: Hashable, Sendable {
+    /// An ARN's pattern: five parts in any case, then the sixth by its exact text.
+    private struct Parts: Hashable, Sendable {
+        let head: [Pattern]
+        let last: PolicyText
+        /// The pattern taken as one text, where it has no variable.
+        let whole: Pattern?
+
+        func whole(with last: Pattern) -> Pattern {
+            whole ?? Pattern(tokens: Array((head + [last]).map(\.tokens).joined(separator: [.scalar(0x3A)])))
+        }
+    }
+
     /// The text as the file has it.
     let text: String
-    private let whole: Pattern
-    /// The six parts; nil for `*`.
-    private let parts: [Pattern]?
+    /// Nil for `*`.
+    private let parts: Parts?
 
     /// Whether it is the plain `*`.
     var isEverything: Bool { parts == nil }
 
     /// The pattern `text`: `*`, or an ARN of six parts whose first is `arn` and whose service holds no
-    /// wildcard.
+    /// wildcard. Variables stand in the sixth part alone, as in IAM.
     ///
     /// - Throws: what is wrong with it, in a reader's words.
     init(parsing text: String) throws(PatternFault) {
         self.text = text
         if text.utf8.elementsEqual("*".utf8) {
-            (whole, parts) = (.everything, nil)
+            parts = nil
             return
         }
         let split = text.unicodeScalars.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        _ = try withoutVariables(text)
         guard split.count == 6 else {
             let found = split.count == 1 ? "1 part" : "\(split.count) parts"
             throw PatternFault(
@@ -117,14 +132,21 @@ struct ResourcePattern: Hashable, Sendable {
         guard split[0].elementsEqual("arn".unicodeScalars) else {
             throw PatternFault("an ARN begins with `arn:`")
         }
+        guard split.dropLast().allSatisfy({ !$0.contains("$") }) else {
+            throw PatternFault("a variable stands in the last part of an ARN, after the fifth colon")
+        }
         guard !split[2].isEmpty, !split[2].contains("*"), !split[2].contains("?") else {
             throw PatternFault("the service of an ARN must be named, without a wildcard")
         }
         guard !split[5].isEmpty else { throw PatternFault("the resource part of the ARN is empty") }
-        let patterns = split.enumerated().map { Pattern(Substring($0.element), foldsCase: $0.offset < 5) }
-        let colon = [Pattern.Token.scalar(0x3A)]
-        parts = patterns
-        whole = Pattern(tokens: Array(patterns.map(\.tokens).joined(separator: colon)))
+        let head = split.dropLast().map { Pattern(Substring($0), foldsCase: true) }
+        let last = try PolicyText(parsing: String(split[5]), hasWildcards: true)
+        guard let fixed = last.fixed else {
+            parts = Parts(head: head, last: last, whole: nil)
+            return
+        }
+        let whole = Parts(head: head, last: last, whole: nil).whole(with: fixed)
+        parts = Parts(head: head, last: last, whole: whole)
     }
 
     /// Whether the pattern covers `resource`: yes for every text in place of its unknown runs, no for none.
@@ -132,28 +154,41 @@ struct ResourcePattern: Hashable, Sendable {
     /// Yes is also said where the pattern names what the resource is presumed to be. It is said part by part,
     /// so that a `*` before the sixth part crosses no colon. Anything that only the pattern taken as one text
     /// covers is unknown: enough for a statement that restricts, too little for one that permits. `presumes`
-    /// lets the resource be what it is presumed to be, which only a statement that permits may.
-    func covers(_ resource: ResourceText, presumes: Bool) -> Truth {
+    /// lets the resource be what it is presumed to be, which only a statement that permits may. A variable
+    /// without a value covers nothing; one that cannot be known may cover anything.
+    func covers(_ resource: ResourceText, presumes: Bool, in context: ConditionContext) -> Truth {
         guard let parts else { return .yes }
+        switch parts.last.resolved(in: context) {
+        case .pattern(let last): return covers(resource, parts, last, presumes: presumes)
+        case .nothing: return .no
+        case .unknown(let last):
+            return covers(resource, parts, last, presumes: presumes) == .no ? .no : .unknown
+        }
+    }
+
+    /// Whether a variable of it has no value, so that it covers nothing whatever the resource is.
+    func isVoid(in context: ConditionContext) -> Bool {
+        guard let last = parts?.last, last.hasVariables else { return false }
+        return last.resolved(in: context) == .nothing
+    }
+
+    private func covers(_ resource: ResourceText, _ parts: Parts, _ last: Pattern, presumes: Bool) -> Truth {
+        func eachPart(of ranges: [Range<Int>], _ matches: (Pattern, Range<Int>) -> Bool) -> Bool {
+            zip(parts.head, ranges).allSatisfy(matches) && ranges.last.map { matches(last, $0) } ?? false
+        }
         if let scalars = resource.scalars {
-            if let ranges = resource.parts, zip(parts, ranges).allSatisfy({ $0.matches(scalars[$1]) }) {
-                return .yes
-            }
-            return whole.matches(scalars[...]) ? .unknown : .no
+            if let ranges = resource.parts, eachPart(of: ranges, { $0.matches(scalars[$1]) }) { return .yes }
+            return parts.whole(with: last).matches(scalars[...]) ? .unknown : .no
         }
-        // In the first five parts an unknown run holds no colon: no ARN has one there.
-        if let ranges = resource.parts {
-            let symbols = resource.symbols
-            if zip(parts, ranges).allSatisfy({ $0.matchesEvery(symbols[$1]) }) { return .yes }
-        }
-        if presumes, let presumed = resource.presumed, let name = parts.last,
-            name.ends(with: presumed.ending),
-            zip(parts, presumed.parts).allSatisfy({ $0.matches(presumed.scalars[$1]) })
+        let symbols = resource.symbols
+        if let ranges = resource.parts, eachPart(of: ranges, { $0.matchesEvery(symbols[$1]) }) { return .yes }
+        if presumes, let presumed = resource.presumed, last.ends(with: presumed.ending),
+            eachPart(of: presumed.parts, { $0.matches(presumed.scalars[$1]) })
         {
             // The pattern names this one entity: what the request leaves out does not tell two of them apart.
             return .yes
         }
-        return whole.matchesSome(resource.symbols[...]) ? .unknown : .no
+        return parts.whole(with: last).matchesSome(symbols[...]) ? .unknown : .no
     }
 }
 

@@ -96,7 +96,8 @@ package struct Statement: Hashable, Sendable {
     /// one that restricts anything but a no.
     func applies(to resource: ResourceText, in context: ConditionContext) -> Bool {
         guard covers(agent: context.agent), matchesAction(context.pair.action) else { return false }
-        let truth = covers(resource) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }
+        let truth =
+            covers(resource, in: context) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }
         switch effect.permits {
         case true: return truth == .yes
         case false: return truth != .no
@@ -119,8 +120,13 @@ package struct Statement: Hashable, Sendable {
         scope.actions.contains { $0.matches(action) } != scope.exceptsActions
     }
 
-    private func covers(_ resource: ResourceText) -> Truth {
-        let covered = scope.resources.reduce(Truth.no) { $0 || $1.covers(resource, presumes: effect.permits) }
-        return scope.exceptsResources ? !covered : covered
+    private func covers(_ resource: ResourceText, in context: ConditionContext) -> Truth {
+        let covered = scope.resources.reduce(Truth.no) {
+            $0 || $1.covers(resource, presumes: effect.permits, in: context)
+        }
+        guard scope.exceptsResources else { return covered }
+        // An exception that a missing value made void is no leave to touch everything.
+        if covered == .no, scope.resources.contains(where: { $0.isVoid(in: context) }) { return .unknown }
+        return !covered
     }
 }

@@ -1,4 +1,5 @@
 import Accepting
+import Deciding
 import Identifying
 import Recognizing
 import SigV4
@@ -30,3 +31,9 @@ package func debugRecognizer(
 
 /// Answers a line of `countersign debug sign --jsonl`.
 package func debugSigner() -> ([UInt8]) -> [UInt8] { debugSignLine }
+
+/// Answers a line of `countersign debug decide --jsonl`, with the actions of the catalog.
+package func debugDecider() -> ([UInt8]) -> [UInt8] {
+    let actions = ActionNames(.builtIn)
+    return { decideLine($0, actions: actions) }
+}

@@ -2,11 +2,11 @@ import ArgumentParser
 import Gateway
 import Glibc
 
-/// `countersign debug`: what the gate reads in a raw request, and how it signs one.
+/// `countersign debug`: what the gate reads in a raw request, what policy says, and how a request is signed.
 struct Debug: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "See what the gate reads in a raw request, and how it signs one.",
-        subcommands: [Recognize.self, Sign.self])
+        subcommands: [Recognize.self, Decide.self, Sign.self])
 
     /// What a signature's credential scope is worth.
     enum Scope: String, ExpressibleByArgument { case use, ignore }
@@ -31,6 +31,14 @@ struct Debug: ParsableCommand {
         }
     }
 
+    struct Decide: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Read policy files and supposed calls, one JSON object a line, print what policy says.")
+        @Flag(help: "One JSON object a line in and out; the only form there is.") var jsonl = false
+
+        func run() { eachLine(debugDecider()) }
+    }
+
     struct Sign: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
@@ -47,5 +55,7 @@ private func eachLine(_ answer: ([UInt8]) -> [UInt8]) {
     while let line = readLine(strippingNewline: true) {
         if line.isEmpty { continue }
         print(String(decoding: answer(Array(line.utf8)), as: UTF8.self))
+        // Whoever waits for the answer before the next question gets it.
+        fflush(nil)
     }
 }

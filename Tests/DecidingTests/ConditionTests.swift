@@ -71,8 +71,8 @@ import Vocabulary
     @Test(
         "operators over several values",
         arguments: [
-            ("StringEquals: {x:k: [a, b]}", ["a", "b"], "none"),
-            ("StringNotEquals: {x:k: c}", ["a", "b"], "none"),
+            ("StringEquals: {x:k: [a, b]}", ["a", "b"], "deny"),
+            ("StringNotEquals: {x:k: c}", ["a", "b"], "deny"),
             ("ForAllValues:StringEquals: {x:k: [a, b, c]}", ["a", "b"], "both"),
             ("ForAllValues:StringEquals: {x:k: a}", ["a", "b"], "none"),
             ("ForAllValues:StringEquals: {x:k: a}", [], "both"),

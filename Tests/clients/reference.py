@@ -5,16 +5,18 @@ Written before, and without looking at, the Swift evaluator, which it judges. So
 logic"; the rules of the two asking effects and of what is not known are docs/policy.md and docs/decisions/0021, 0022, 0024.
 
 Truth is True, False or None (unknown), by Kleene's logic. A resource is a list of parts: a text, RUN (any characters, maybe none) or
-ONE (exactly one character), or None for a wholly unknown one. A context maps lower-case key names to a list of texts (an empty one
-is an absent key) or to None (not knowable); a key that it does not hold is absent.
+ALNUM (one letter or digit), or None for a wholly unknown one. A context maps lower-case key names to a list of texts (an empty one
+is an absent key) or to None (not knowable); a key that it does not hold is not knowable, as everywhere in this product.
 """
 import base64
 import datetime
 import decimal
+import functools
 import ipaddress
 import re
 
-RUN, ONE = ("run",), ("one",)
+# Of patterns: RUN and ONE. Of resources: RUN, ALNUM, and HEAD, a run that holds no colon. FOLDED letters of patterns have either case.
+RUN, ONE, ALNUM, HEAD = ("run",), ("one",), ("alnum",), ("head",)
 UNREADABLE = object()
 
 
@@ -33,45 +35,48 @@ def some(values):
     return True if True in values else None if None in values else False
 
 
-# Languages: what a pattern or a resource may be spelled as. A symbol is a character, RUN or ONE.
-def symbols(parts):
-    out = []
-    for part in parts:
-        out += [part] if part in (RUN, ONE) else list(part)
-    return out
-
-
+# Languages: what a pattern or a resource may be spelled as.
 def closure(word, places):
-    """All places reachable without reading: a RUN may be empty."""
+    """All places reachable without reading: a run may be empty."""
     places = set(places)
     todo = list(places)
     while todo:
         place = todo.pop()
-        if place < len(word) and word[place] == RUN and place + 1 not in places:
+        if place < len(word) and word[place] in (RUN, HEAD) and place + 1 not in places:
             places.add(place + 1)
             todo.append(place + 1)
     return frozenset(places)
 
 
-def step(word, places, letter, same):
+def takes(symbol, letter):
+    if symbol in (RUN, ONE):
+        return True
+    if symbol == HEAD:
+        return letter != ":"
+    if symbol == ALNUM:
+        return letter.isascii() and letter.isalnum()
+    return fold(letter) == symbol[1] if isinstance(symbol, tuple) else letter == symbol
+
+
+def step(word, places, letter):
     reached = set()
     for place in places:
-        if place == len(word):
-            continue
-        symbol = word[place]
-        if symbol == RUN:
-            reached.add(place)
-        elif symbol == ONE or same(symbol, letter):
-            reached.add(place + 1)
+        if place < len(word) and takes(word[place], letter):
+            reached.add(place if word[place] in (RUN, HEAD) else place + 1)
     return closure(word, reached)
 
 
-def covers(pattern, subject, same=lambda a, b: a == b, without=""):
-    """True: the pattern covers every spelling of the subject; False: none of them; None: some.
+def covers(pattern, subject):
+    return tried(tuple(pattern), tuple(subject))
 
-    `without`: characters that no gap of the subject holds.
-    """
-    letters = {s for s in pattern + subject if s not in (RUN, ONE)} | {"\x00", "\x01"}
+
+@functools.lru_cache(maxsize=200_000)
+def tried(pattern, subject):
+    """True: the pattern covers every spelling of the subject; False: none of them; None: some. By trying all letters that make a
+    difference, on all places that both may be at."""
+    letters = {s for s in pattern + subject if isinstance(s, str)} | {s[1] for s in pattern if s[0] == "fold"} | {":", "\x00"}
+    letters |= {letter.upper() for letter in letters if letter.isascii()}
+    letters.add(next(c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" if c not in letters))
     first = (closure(pattern, {0}), closure(subject, {0}))
     seen, todo, inside, outside = {first}, [first], False, False
     while todo:
@@ -82,21 +87,9 @@ def covers(pattern, subject, same=lambda a, b: a == b, without=""):
             else:
                 outside = True
         for letter in letters:
-            gap = letter not in without
-            moved = set()
-            for place in spelled:
-                if place == len(subject):
-                    continue
-                symbol = subject[place]
-                if symbol == RUN and gap:
-                    moved.add(place)
-                elif symbol == ONE and gap or symbol == letter:
-                    moved.add(place + 1)
-            moved = closure(subject, moved)
-            if not moved:
-                continue
-            now = (step(pattern, held, letter, same), moved)
-            if now not in seen:
+            moved = step(subject, spelled, letter)
+            now = (step(pattern, held, letter), moved)
+            if moved and now not in seen:
                 seen.add(now)
                 todo.append(now)
     return True if inside and not outside else False if not inside else None
@@ -111,8 +104,9 @@ VARIABLE = re.compile(r"\$\{([*?$])\}|\$\{([^},]*?)(?:,\s*'([^']*)')?\s*\}")
 
 
 def expand(text, context, wildcards=True):
-    """The symbols of a policy's text; False if a variable has no one value, None if one is not knowable."""
-    out, at, verdict = [], 0, True
+    """The symbols of a policy's text, and whether they are known: False if a variable has no one value, None if one is not knowable,
+    which leaves a RUN in its place."""
+    out, at, known = [], 0, True
     for found in VARIABLE.finditer(text):
         out += wild(text[at:found.start()], wildcards)
         at = found.end()
@@ -120,21 +114,25 @@ def expand(text, context, wildcards=True):
         if literal:
             out.append(literal)
             continue
-        values = context.get(fold(name.strip()), [])
+        values = context.get(fold(name.strip()))
         if values is None:
-            verdict = None if verdict is True else verdict
+            out.append(RUN)
+            known = None if known is True else known
         elif len(values) == 1:
             out += list(values[0])
         elif not values and default is not None:
             out += list(default)
         else:
-            verdict = False
-    out += wild(text[at:], wildcards)
-    return out if verdict is True else verdict
+            known = False
+    return out + wild(text[at:], wildcards), known
 
 
 def wild(text, wildcards):
     return [{"*": RUN, "?": ONE}.get(c, c) if wildcards else c for c in text]
+
+
+def caseless(items):
+    return [("fold", fold(i)) if isinstance(i, str) else i for i in items]
 
 
 # Resources.
@@ -149,103 +147,50 @@ def split_arn(items):
     return out if len(out) == 6 else None
 
 
-def resource_matches(text, resource, context):
+def symbols(parts):
+    out = []
+    for part in parts:
+        out += list(part) if isinstance(part, str) else [part]
+    return out
+
+
+def resource_matches(text, resource, context, permits):
+    """One pattern of Resource on one resource."""
     if text == "*":
         return True
-    pattern = expand(text, context)
-    if pattern is None or pattern is False:
-        # A variable may have been put in the sixth part only; what cannot be known can be anything.
-        return pattern
+    pattern, known = expand(text, context)
+    if known is False:
+        return False
     if resource is None:
         return None
-    subject = symbols(resource)
-    ours, theirs = split_arn(pattern), split_arn(subject)
-    if theirs is None or ours is None:
-        return False
-    folded = lambda a, b: fold(a) == fold(b)
-    by_parts = every([covers(o, t, folded, ":") for o, t in zip(ours[:5], theirs[:5])] + [covers(ours[5], theirs[5])])
-    if by_parts is True:
-        return True
-    return None if as_one_text(pattern, theirs) is not False else by_parts
-
-
-def as_one_text(pattern, theirs):
-    """Whether the pattern, its wildcards crossing colons, covers something of the ARN. Case counts in the sixth part alone."""
-    # Every character of the first five parts is marked with a prefix, so that a comparison knows where it stands.
-    marked = []
-    for number, part in enumerate(theirs):
-        if number:
-            marked.append("<:")
-        for item in part:
-            marked.append(item if item in (RUN, ONE) else ("<" if number < 5 else ">") + item)
-        if number < 5:
-            marked = [("head-" + i[0],) if i in (RUN, ONE) else i for i in marked]
-    return any_spelling(pattern, marked)
-
-
-def any_spelling(pattern, marked):
-    plain = {s for s in pattern if s not in (RUN, ONE)} | {m[1] for m in marked if isinstance(m, str)} | {"\x00"}
-    todo, seen = [(0, 0)], {(0, 0)}
-    while todo:
-        held, place = todo.pop()
-        if held == len(pattern) and place == len(marked):
-            return True
-        moves = []
-        if held < len(pattern) and pattern[held] == RUN:
-            moves.append((held + 1, place))
-        if place < len(marked):
-            item = marked[place]
-            name = item[0] if isinstance(item, tuple) else None
-            if name and name.endswith("run"):
-                moves.append((held, place + 1))
-            for letter in plain:
-                if name:
-                    head = name.startswith("head-")
-                    if head and letter == ":":
-                        continue
-                    after = place if name.endswith("run") else place + 1
-                else:
-                    head = item[0] == "<"
-                    if item[1] != letter:
-                        continue
-                    after = place + 1
-                if held < len(pattern):
-                    symbol = pattern[held]
-                    if symbol == RUN:
-                        moves.append((held, after))
-                    elif symbol == ONE or symbol == letter or head and fold(symbol) == fold(letter):
-                        moves.append((held + 1, after))
-        for move in moves:
-            if move not in seen:
-                seen.add(move)
-                todo.append(move)
-    return False
-
-
-def presumed_role(text, action_resource, context):
-    """A role asked for by its name alone: `role/<run>name` may be presumed to be the one that a permit ends in."""
-    if action_resource is None:
-        return False
-    theirs = split_arn(symbols(action_resource))
-    pattern = expand(text, context)
-    if theirs is None or not pattern:
-        return False
     ours = split_arn(pattern)
-    sixth = theirs[5]
-    if ours is None or theirs[2] != list("iam") or sixth[:5] != list("role/") or RUN not in sixth:
+    whole = []
+    for number, part in enumerate(ours):
+        whole += ([":"] if number else []) + (caseless(part) if number < 5 else part)
+    subject = symbols(resource["parts"])
+    theirs = split_arn(subject)
+    verdict = False
+    if theirs is not None and theirs[0] == list("arn"):
+        theirs = [[HEAD if item == RUN else item for item in part] for part in theirs[:5]] + [theirs[5]]
+        subject = []
+        for number, part in enumerate(theirs):
+            subject += ([":"] if number else []) + part
+        verdict = every([covers(caseless(o), t) for o, t in zip(ours[:5], theirs[:5])] + [covers(ours[5], theirs[5])])
+        if verdict is not True and permits and presumes(ours, resource):
+            verdict = True
+    if verdict is not True:
+        verdict = False if covers(whole, subject) is False else None
+    return verdict if known or verdict is False else None
+
+
+def presumes(ours, resource):
+    """Whether a permit's pattern names what the resource is presumed to be: it matches that text and ends, literally, as the resource does."""
+    if not resource.get("presumed") or not isinstance(resource["parts"][-1], str):
         return False
-    gap = sixth.index(RUN)
-    name = sixth[gap + 1:]
-    if gap != 5 or not name or any(s in (RUN, ONE, "/") for s in name):
-        return False
-    if "/" not in ours[5]:
-        return False
-    last = ours[5][len(ours[5]) - ours[5][::-1].index("/"):]
-    if last != name:
-        return False
-    folded = lambda a, b: fold(a) == fold(b)
-    heads = every(covers(o, t, folded, ":") for o, t in zip(ours[:5], theirs[:5]))
-    return heads is True and covers(ours[5], sixth) is not False
+    end = list(resource["parts"][-1])
+    theirs = split_arn(list(resource["presumed"]))
+    return (ours[5][-len(end):] == end and covers(ours[5], theirs[5]) is True
+            and all(covers(caseless(o), t) is True for o, t in zip(ours[:5], theirs[:5])))
 
 
 # Values.
@@ -302,12 +247,10 @@ def as_network(text):
     return ipaddress.ip_network(text, strict=False)
 
 
-def compare_text(alike, wildcards):
+def compare_text(folds, wildcards):
     def compare(value, stated, context):
-        pattern = expand(stated, context, wildcards)
-        if pattern is None or pattern is False:
-            return pattern
-        return covers(pattern, list(value), alike)
+        pattern, known = expand(stated, context, wildcards)
+        return covers(caseless(pattern) if folds else pattern, list(value)) if known else known
     return compare
 
 
@@ -317,9 +260,9 @@ def compare_arn(value, stated, context):
         return None
     if stated == "*":
         return True
-    pattern = expand(stated, context)
-    if pattern is None or pattern is False:
-        return pattern
+    pattern, known = expand(stated, context)
+    if not known:
+        return known
     ours = split_arn(pattern)
     return every(covers(o, t) for o, t in zip(ours, subject)) if ours else False
 
@@ -331,16 +274,19 @@ def compare_read(read, holds, read_stated=None):
     return compare
 
 
-EXACT, CASELESS = (lambda a, b: a == b), (lambda a, b: fold(a) == fold(b))
-ORDERS = {"Equals": lambda a, b: a == b, "LessThan": lambda a, b: a < b, "LessThanEquals": lambda a, b: a <= b,
+def equal(a, b):
+    return a == b
+
+
+ORDERS = {"Equals": equal, "LessThan": lambda a, b: a < b, "LessThanEquals": lambda a, b: a <= b,
           "GreaterThan": lambda a, b: a > b, "GreaterThanEquals": lambda a, b: a >= b}
 # name -> (comparison, negated)
 OPERATORS = {
-    "StringEquals": (compare_text(EXACT, False), False), "StringNotEquals": (compare_text(EXACT, False), True),
-    "StringEqualsIgnoreCase": (compare_text(CASELESS, False), False),
-    "StringNotEqualsIgnoreCase": (compare_text(CASELESS, False), True),
-    "StringLike": (compare_text(EXACT, True), False), "StringNotLike": (compare_text(EXACT, True), True),
-    "Bool": (compare_read(as_bool, EXACT), False), "BinaryEquals": (compare_read(as_binary, EXACT), False),
+    "StringEquals": (compare_text(False, False), False), "StringNotEquals": (compare_text(False, False), True),
+    "StringEqualsIgnoreCase": (compare_text(True, False), False),
+    "StringNotEqualsIgnoreCase": (compare_text(True, False), True),
+    "StringLike": (compare_text(False, True), False), "StringNotLike": (compare_text(False, True), True),
+    "Bool": (compare_read(as_bool, equal), False), "BinaryEquals": (compare_read(as_binary, equal), False),
     "IpAddress": (compare_read(as_address, lambda a, n: a in n, as_network), False),
     "NotIpAddress": (compare_read(as_address, lambda a, n: a in n, as_network), True),
     "ArnEquals": (compare_arn, False), "ArnLike": (compare_arn, False),
@@ -349,7 +295,7 @@ OPERATORS = {
 for kind, reader in (("Numeric", as_number), ("Date", as_date)):
     for order, test in ORDERS.items():
         OPERATORS[kind + order] = (compare_read(reader, test), False)
-    OPERATORS[kind + "NotEquals"] = (compare_read(reader, EXACT), True)
+    OPERATORS[kind + "NotEquals"] = (compare_read(reader, equal), True)
 BY_NAME = {fold(name): rule for name, rule in OPERATORS.items()}
 
 
@@ -361,9 +307,9 @@ def key_holds(operator, key, stated, context):
     """One operator on one key."""
     operator = fold(operator)
     stated = [str(v).lower() if isinstance(v, bool) else str(v) for v in listed(stated)]
-    values = context.get(fold(key), [])
+    values = context.get(fold(key))
     if operator == "null":
-        return None if values is None else some((s == "true") == (not values) for s in stated)
+        return None if values is None else some((fold(s) == "true") == (not values) for s in stated)
     if values is None:
         return None
     setting, _, plain = operator.rpartition(":")
@@ -375,7 +321,7 @@ def key_holds(operator, key, stated, context):
         verdicts = []
         for text in stated:
             verdict = compare(value, text, context)
-            if negated and verdict is False and plain.startswith(("string", "arn")) and expand(text, context) is False:
+            if negated and verdict is False and plain.startswith(("string", "arn")) and expand(text, context)[1] is False:
                 verdict = None
             verdicts.append(verdict)
         return invert(some(verdicts)) if negated else some(verdicts)
@@ -398,12 +344,13 @@ def condition_holds(condition, context):
                  for operator, keys in (condition or {}).items() for key, stated in keys.items())
 
 
-def glob(pattern, text, alike=EXACT):
-    return covers(wild(pattern, True), list(text), alike) is True
+def glob(pattern, text, folds=False):
+    pattern = wild(pattern, True)
+    return covers(caseless(pattern) if folds else pattern, list(text)) is True
 
 
 def action_matches(patterns, action):
-    return any(p == "*" or glob(p, action, CASELESS) for p in listed(patterns))
+    return any(p == "*" or glob(p, action, True) for p in listed(patterns))
 
 
 PERMITS = ("Allow", "AllowWithApproval")
@@ -420,22 +367,14 @@ def statement_matches(statement, agents, call, pair, context):
         named = not action_matches(statement["NotAction"], pair["action"])
     if not named:
         return False
-    resource = pair["resource"]
-    if "Resource" in statement:
-        stated = listed(statement["Resource"])
-        touched = some(resource_matches(t, resource, context) for t in stated)
-        if touched is None and statement["Effect"] in PERMITS and any(presumed_role(t, resource, context) for t in stated):
-            touched = True
-    else:
-        stated = listed(statement["NotResource"])
-        touched = some(missing_as_unknown(t, resource, context) for t in stated)
-        touched = invert(touched)
+    resource, permits = pair["resource"], statement["Effect"] in PERMITS
+    stated = listed(statement.get("Resource", statement.get("NotResource")))
+    touched = some(resource_matches(t, resource, context, permits) for t in stated)
+    if "NotResource" in statement:
+        # An exception that a missing value made void is no leave to touch everything.
+        void = any(t != "*" and expand(t, context)[1] is False for t in stated)
+        touched = None if touched is False and void else invert(touched)
     return every([touched, condition_holds(statement.get("Condition"), context)])
-
-
-def missing_as_unknown(text, resource, context):
-    verdict = resource_matches(text, resource, context)
-    return None if verdict is False and text != "*" and expand(text, context) is False else verdict
 
 
 def names_action(statement, action):
@@ -447,7 +386,7 @@ def decide_pair(documents, call, pair):
     context = {**call["context"], **pair.get("context", {})}
     matched = {"Deny": [], "RequireApproval": [], "Allow": [], "AllowWithApproval": []}
     licensed = False
-    everything = False
+    everything = set()
     for document in documents:
         for statement in listed(document["Statement"]):
             truth = statement_matches(statement, document["Agents"], call, pair, context)
@@ -458,16 +397,20 @@ def decide_pair(documents, call, pair):
                 licensed = True
             elif call.get("vends") and effect in PERMITS:
                 continue
-            if effect in ("RequireApproval", "AllowWithApproval") and "*" in listed(statement.get("Resource", [])):
-                everything = True
-            matched[effect].append(f"{document['Id']}/{statement['Sid']}")
+            name = f"{document['Id']}/{statement['Sid']}"
+            if "*" in listed(statement.get("Resource", [])):
+                everything.add(name)
+            matched[effect].append(name)
     if matched["Deny"]:
         return "deny", sorted(matched["Deny"])
     if call.get("vends") and not licensed:
         return "deny", []
     if pair["resource"] is None:
-        asks = matched["RequireApproval"] or matched["AllowWithApproval"]
-        return ("ask", sorted(asks)) if everything and asks else ("deny", [])
+        # Asked under "*"; a floor that it may lie under binds as well.
+        asks = matched["RequireApproval"]
+        if not everything & set(asks):
+            asks = asks + [i for i in matched["AllowWithApproval"] if i in everything]
+        return ("ask", sorted(asks)) if everything & set(asks) else ("deny", [])
     for effect, verdict in (("RequireApproval", "ask"), ("Allow", "allow"), ("AllowWithApproval", "ask")):
         if matched[effect]:
             return verdict, sorted(matched[effect])

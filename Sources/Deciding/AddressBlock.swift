@@ -1,0 +1,41 @@
+import Glibc
+import Vocabulary
+
+/// An IP address, or a block of them: `203.0.113.0/24`, `2001:db8::/32`.
+struct AddressBlock: Hashable, Sendable {
+    /// 4 or 16.
+    private let bytes: [UInt8]
+    private let prefixLength: Int
+
+    /// The block that `text` writes; without `/` the one address. Bits past the prefix do not count.
+    init?(parsing text: String) {
+        let halves = text.utf8.split(separator: 0x2F, maxSplits: 1, omittingEmptySubsequences: false)
+        guard let bytes = Self.address(String(halves[0]) ?? "") else { return nil }
+        self.bytes = bytes
+        guard halves.count == 2 else {
+            prefixLength = bytes.count * 8
+            return
+        }
+        guard let length = wholeNumber(String(halves[1]) ?? "", in: 0...(bytes.count * 8)) else { return nil }
+        prefixLength = length
+    }
+
+    /// Whether `text` is an address of the block; nil when it is no address.
+    func contains(_ text: String) -> Bool? {
+        guard let other = Self.address(text) else { return nil }
+        guard other.count == bytes.count else { return false }
+        return (0..<prefixLength).allSatisfy { bit in
+            (bytes[bit / 8] ^ other[bit / 8]) & (0x80 >> UInt8(bit % 8)) == 0
+        }
+    }
+
+    /// The 4 or 16 bytes of an address in its standard text form; nil for any other text.
+    private static func address(_ text: String) -> [UInt8]? {
+        guard !text.utf8.contains(0) else { return nil }
+        for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            if inet_pton(family, text, &bytes) == 1 { return bytes }
+        }
+        return nil
+    }
+}

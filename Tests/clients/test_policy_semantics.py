@@ -1,0 +1,43 @@
+"""The semantics table against the reference reading, and a short run of both readings against each other."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = {"y": True, "n": False, "u": None}
+FIXED = {"v:one": ["a"], "v:star": ["*"], "v:two": ["a", "b"], "v:none": [], "v:open": None}
+
+
+def table():
+    """Each cell of fixtures/policies/semantics.txt: its source, condition, values of `x:k`, and truth."""
+    source, columns = "", []
+    for line in (ROOT / "fixtures/policies/semantics.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("= "):
+            source = line[2:]
+        elif line.startswith(": "):
+            columns = [{"missing": [], "empty": [], "?": None}[c] if c in ("missing", "empty", "?") else json.loads(c) for c in line[2:].split(" | ")]
+        elif line and not line.startswith("#"):
+            condition, truths = line.split(" => ")
+            for values, truth in zip(columns, truths.split(), strict=True):
+                yield source, json.loads(condition), values, WORDS[truth]
+
+
+def test_the_reference_reads_the_table_as_documentation_does():
+    cells = list(table())
+    assert len(cells) >= 600
+    wrong = [(source, condition, values, truth) for source, condition, values, truth in cells
+             if reference.condition_holds(condition, FIXED | {"x:k": values}) is not truth]
+    assert not wrong
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_both_readings_agree_on_random_policies(seed):
+    run = subprocess.run([sys.executable, ROOT / "scripts/policy-differential", "2000", "--calls", "50", "--seed", str(seed)],
+                         capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
+    assert " 0 differences" in run.stdout

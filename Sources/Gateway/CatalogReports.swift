@@ -94,19 +94,20 @@ package func catalogCoverage(_ form: CoverageForm, catalog: Catalog = .builtIn) 
         return rows.map { String(decoding: $0.json.canonical, as: UTF8.self) }.joined(separator: "\n")
     case .text:
         let lines = [coverageColumns] + rows.map { $0.cells } + [CatalogCoverage(sumOf: rows).cells]
-        return table(lines, numbersFrom: 1, to: 8).joined(separator: "\n")
+        return table(lines, numbersFrom: 1, to: 11).joined(separator: "\n")
     case .markdown: return coverageDocument(rows, catalog)
     }
 }
 
 private let coverageColumns = [
     "service", "operations", "recognized", "exact", "filled", "partly", "unknown", "no action", "rated",
-    "not said",
+    "keys filled", "keys absent", "keys unknown", "not said",
 ]
 
 extension CatalogCoverage {
     fileprivate var counts: [Int] {
         [operationCount, recognizedCount] + Naming.allCases.map { namings[$0] ?? 0 } + [ratedCount]
+            + KeyStanding.allCases.map { keys[$0] ?? 0 }
     }
 
     /// What is not known: what keeps calls from AWS, and the three parts that most operations lack.
@@ -127,6 +128,9 @@ extension CatalogCoverage {
             .init("service", .string(service)), .init("operations", .integer(operationCount)),
             .init("recognized", .integer(recognizedCount)), .init("named_by_hand", .bool(isNamedByHand)),
             .init("named", .object(Naming.allCases.map { .init($0.rawValue, .integer(namings[$0] ?? 0)) })),
+            .init(
+                "condition_keys",
+                .object(KeyStanding.allCases.map { .init($0.rawValue, .integer(keys[$0] ?? 0)) })),
             .init("rated", .integer(ratedCount)), .init("vends_credentials", .integer(vendingCount)),
             .init("obstacle", obstacle.map { .string($0) } ?? .null),
             .init(
@@ -177,7 +181,13 @@ private func coverageDocument(_ rows: [CatalogCoverage], _ catalog: Catalog) -> 
         *Filled* is not the same as *right*: where `~` stands behind a service, a rule found the members \
         by their names and nobody has read them. An ARN in a member counts only if it fits a format of \
         the action's own resource types. Calls that need no signature are not relayed, so they are not \
-        among the recognized. The last column has the parts of ARNs that requests do not say, and of how \
+        among the recognized.
+
+        For each action that an operation needs, AWS lists condition keys: \(all.keys[.filled] ?? 0) are \
+        filled from what the request says or are always the same, \(all.keys[.absent] ?? 0) are known to \
+        be absent, at least where the request lacks certain members, and \(all.keys[.unknown] ?? 0) are in \
+        no request, mostly properties of the resource: they count against the caller. The last column has \
+        the parts of ARNs that requests do not say, and of how \
         many operations: `new` are those that make the resource, which AWS names after the call.
 
         | \(coverageColumns.joined(separator: " | ")) |

@@ -77,7 +77,7 @@ private func page(
     let keys = operation.knownKeys
     if !keys.isEmpty { lines += ["", "  condition keys"] }
     let width = keys.map(\.key.utf8.count).max() ?? 0
-    lines += keys.map { "    " + padded($0.key, width + 2) + text(of: $0.source) }
+    lines += keys.map { "    " + padded($0.key, width + 2) + text(of: $0, in: operation) }
     return CatalogPage(
         text: lines.joined(separator: "\n"), json: json(of: operation, region: region, variant: variant))
 }
@@ -126,7 +126,25 @@ private func place(_ endpoint: CatalogEndpoint?, _ prefix: String?) -> String {
         + "in \(endpoint.signingRegion)" + (endpoint.usesSigV4a ? " with SigV4a, which is not made" : "")
 }
 
-private func text(of source: CatalogKeySource?) -> String { source?.words ?? "not knowable" }
+/// How a key is known, and of which pairs, where not of all whose action has it.
+private func text(of key: KnownKey, in operation: CatalogOperation) -> String {
+    guard let fill = key.fill else { return "not knowable" }
+    let having = operation.actions.indices.filter {
+        operation.actions[$0].conditionKeys.contains(key.key)
+    }
+    let said = having.filter(fill.isListed)
+    let actions = said == having ? [] : said.map { "\(operation.actions[$0].action)" }
+    let pairs =
+        (actions.isEmpty ? "" : "; of \(list(actions))")
+        + (fill.kinds.isEmpty ? "" : "; of \(list(fill.kinds.map { "`\($0)`" })) only")
+    return fill.source.words + pairs
+}
+
+/// A condition key that AWS lists, and how it is known; nil: not knowable.
+private struct KnownKey {
+    let key: String
+    let fill: CatalogKeyFill?
+}
 
 extension CatalogOperation {
     /// How a request names it, in each protocol.
@@ -144,30 +162,33 @@ extension CatalogOperation {
     /// The top members that SDKs fill with a fresh token.
     fileprivate var tokens: [String] { input?.members.filter(\.isIdempotencyToken).map(\.name) ?? [] }
 
-    /// The condition keys that AWS lists for its actions, and how each is known; nil: not knowable.
-    fileprivate var knownKeys: [(key: String, source: CatalogKeySource?)] {
-        var known: [String: CatalogKeySource] = [:]
-        for fill in keyFills { known[fill.key] = fill.source }
-        return Set(actions.flatMap(\.conditionKeys)).sorted().map { ($0, known[$0]) }
+    /// The condition keys that AWS lists for its actions.
+    fileprivate var knownKeys: [KnownKey] {
+        let known = Dictionary(keyFills.map { ($0.key, $0) }) { first, _ in first }
+        return Set(actions.flatMap(\.conditionKeys)).sorted().map { KnownKey(key: $0, fill: known[$0]) }
     }
 }
 
 private func json(of operation: CatalogOperation, region: String, variant: EndpointVariant) -> JSON {
     let endpoint = operation.endpoint(region: region, variant: variant)
-    let keys = operation.knownKeys.map { key, source in
+    let keys = operation.knownKeys.map { known in
         let state: JSON =
-            switch source {
+            switch known.fill?.source {
             case .member(let path): .object([.init("from", .string(path)), .init("else", .string("absent"))])
             case .memberIfAny(let path):
                 .object([.init("from", .string(path)), .init("else", .string("unknown"))])
             case .literal(let text): .object([.init("is", .string(text))])
             case .tags(let path): .object([.init("tags", .string(path))])
             case .region: .string("region")
+            case .resource(.id(let prefix)): .object([.init("id_of", .string(prefix))])
+            case .resource(.whole(let prefix)): .object([.init("arn_of", .string(prefix))])
+            case .account: .string("account")
+            case .absentUnless(let members): .object([.init("absent_unless", .strings(members))])
             case .computed: .string("computed")
             case .absent: .string("absent")
             case nil: .string("unknown")
             }
-        return JSON.Member(key, state)
+        return JSON.Member(known.key, state)
     }
     return .object([
         .init("service", .string(operation.service.name)), .init("operation", .string(operation.name)),

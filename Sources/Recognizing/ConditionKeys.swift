@@ -22,9 +22,12 @@ package struct ConditionKeys: Hashable, Sendable {
         var resource: String?
 
         func covers(_ pair: Pair) -> Bool {
-            let action = pair.action.description.asciiLowercased
+            isOf(pair.action) && (resource.map { begins(pair.resource, with: $0) } ?? true)
+        }
+
+        func isOf(_ action: Action) -> Bool {
+            let action = action.description.asciiLowercased
             return actions.contains { $0.utf8.elementsEqual(action.utf8) }
-                && (resource.map { begins(pair.resource, with: $0) } ?? true)
         }
 
         /// An unknown run in the first five parts holds no colon.
@@ -44,6 +47,33 @@ package struct ConditionKeys: Hashable, Sendable {
         }
     }
 
+    /// Which part of a pair's own ARN a key's value is.
+    package enum ResourcePart: Hashable, Sendable {
+        /// What follows this beginning of the ARN's sixth part, up to the next `/` or `:`.
+        case id(after: String)
+        /// All of it, if its sixth part begins so.
+        case whole(of: String)
+
+        /// Nil where the ARN is of another kind, or not known whole.
+        func value(in resource: Resource) -> String? {
+            guard let text = resource.text else { return nil }
+            let parts = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
+            guard parts.count == 6 else { return nil }
+            switch self {
+            case .whole(let prefix): return parts[5].starts(with: prefix.utf8) ? text : nil
+            case .id(let prefix):
+                guard parts[5].starts(with: prefix.utf8) else { return nil }
+                let id = parts[5].dropFirst(prefix.utf8.count).prefix { $0 != 0x2F && $0 != 0x3A }
+                return id.isEmpty ? nil : String(decoding: id, as: UTF8.self)
+            }
+        }
+    }
+
+    private struct OfResource: Hashable {
+        let scope: Scope
+        let part: ResourcePart
+    }
+
     private struct Said: Hashable {
         let scope: Scope
         let value: Value
@@ -57,6 +87,8 @@ package struct ConditionKeys: Hashable, Sendable {
     /// Of all pairs.
     private var values: [String: Value] = [:]
     private var said: [String: [Said]] = [:]
+    /// Whose value each pair's own resource is.
+    private var ofResource: [String: [OfResource]] = [:]
     /// Beginnings of names of which all are said: any other that begins so is absent.
     private var families: [Family] = []
 
@@ -76,11 +108,14 @@ package struct ConditionKeys: Hashable, Sendable {
         let name = name.asciiLowercased
         if let value = values[name] { return value }
         if let one = said[name]?.first(where: { $0.scope.covers(pair) }) { return one.value }
+        for one in ofResource[name] ?? [] where one.scope.isOf(pair.action) {
+            if let value = one.part.value(in: pair.resource) { return .filled([value]) }
+        }
         return isOfFamily(name) { $0.map { $0.covers(pair) } ?? true } ? .absent : .unknown
     }
 
     /// The names something is known of, sorted.
-    package var names: [String] { (Array(values.keys) + said.keys).sorted() }
+    package var names: [String] { Set(Array(values.keys) + said.keys + ofResource.keys).sorted() }
 
     private func isOfFamily(_ name: String, where isMeant: (Scope?) -> Bool) -> Bool {
         families.contains { name.utf8.starts(with: $0.prefix.utf8) && isMeant($0.scope) }
@@ -93,7 +128,7 @@ extension ConditionKeys {
     /// Whether something is said of `name`, of any pair.
     func isSaid(_ name: String) -> Bool {
         let name = name.asciiLowercased
-        return values[name] != nil || said[name] != nil
+        return values[name] != nil || said[name] != nil || ofResource[name] != nil
             || families.contains { $0.prefix.utf8.elementsEqual(name.utf8) }
     }
 
@@ -104,6 +139,11 @@ extension ConditionKeys {
             return
         }
         said[name.asciiLowercased, default: []].append(Said(scope: scope, value: value))
+    }
+
+    /// Of each pair of `scope`, `name` is that part of its resource, where the resource has it.
+    mutating func say(_ name: String, _ part: ResourcePart, of scope: Scope) {
+        ofResource[name.asciiLowercased, default: []].append(OfResource(scope: scope, part: part))
     }
 
     /// The keys that begin with `prefix` and go on with a name of `tags` have its value, all others are
@@ -130,6 +170,7 @@ extension ConditionKeys {
         var both = ConditionKeys()
         both.values = values.filter { other.values[$0.key] == $0.value }
         both.said = said.filter { other.said[$0.key] == $0.value }
+        both.ofResource = ofResource.filter { other.ofResource[$0.key] == $0.value }
         return both
     }
 }

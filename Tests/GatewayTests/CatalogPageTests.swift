@@ -55,6 +55,20 @@ import Vocabulary
         #expect(has(run, "aws:TagKeys", "the tags in TagSpecifications unless LaunchTemplate"))
         #expect(has(run, "ec2:CreateAction", "always RunInstances"))
         #expect(has(run, "ec2:Region", "the region that the call goes to"))
+        #expect(
+            has(
+                run, "ec2:InstanceType",
+                "from InstanceType, else not knowable; of ec2:RunInstances; of `instance/` only"))
+        #expect(has(run, "ec2:LaunchTemplate", "absent if the request has no LaunchTemplate"))
+        #expect(has(run, "ec2:ImageID", "what follows `image/` in the resource's ARN"))
+        let grant = try lines("kms:CreateGrant")
+        #expect(has(grant, "kms:CallerAccount", "the gateway's own account"))
+        let create = try lines("stepfunctions:CreateStateMachine")
+        #expect(has(create, "iam:PassedToService", "always states.amazonaws.com"))
+        #expect(
+            has(
+                try lines("neptune:CreateDBInstance"), "rds:DatabaseClass",
+                "; of rds:CreateDBInstance; of `db:` only"))
         let put = try lines("s3:PutObject")
         #expect(has(put, "s3:x-amz-acl", "from ACL, else absent"))
         #expect(has(try lines("ssm:GetParametersByPath"), "ssm:Recursive", "worked out, as far"))
@@ -103,6 +117,11 @@ import Vocabulary
             #expect(named.reduce(0, +) == row["operations"]?.integer)
             #expect(row["recognized"]?.integer ?? 0 <= row["operations"]?.integer ?? 0)
         }
+        let coverage = Catalog.builtIn.coverage
+        for (service, row) in zip(Catalog.builtIn.services, coverage) {
+            let listed = service.operations.flatMap(\.actions).map(\.conditionKeys.count).reduce(0, +)
+            #expect(row.keys.values.reduce(0, +) == listed, "\(service.name)")
+        }
         let dynamodb = try #require(Catalog.builtIn.service(named: "dynamodb")).coverage
         #expect(dynamodb.namings == [.exact: 57] && dynamodb.recognizedCount == 57 && dynamodb.gaps.isEmpty)
         let tokens = try #require(Catalog.builtIn.service(named: "codecatalyst")).coverage
@@ -110,7 +129,7 @@ import Vocabulary
         // Not relayed, since the model calls them unsigned.
         let sts = try #require(Catalog.builtIn.service(named: "sts")).coverage
         #expect(sts.recognizedCount < sts.operationCount)
-        let gaps = Catalog.builtIn.coverage.flatMap(\.gaps)
+        let gaps = coverage.flatMap(\.gaps)
         #expect(gaps.allSatisfy { $0.makingCount <= $0.operationCount && $0.operationCount > 0 })
         #expect(gaps.contains { $0.makingCount > 0 } && gaps.contains { $0.makingCount == 0 })
         #expect(catalogCoverage(.text).split(separator: "\n").last?.hasPrefix("all 424") == true)

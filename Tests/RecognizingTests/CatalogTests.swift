@@ -80,7 +80,12 @@ import Vocabulary
                 case .member(let path), .memberIfAny(let path), .tags(let path):
                     let name = String(path.prefix { $0 != "." && $0 != "[" && $0 != " " })
                     #expect(operation.input?.member(named: name) != nil, "\(operation.name) \(path)")
-                case .literal, .region, .computed, .absent: break
+                case .absentUnless(let paths):
+                    for path in paths {
+                        let name = path.parts(by: 0x2E)[0]
+                        #expect(operation.input?.member(named: name) != nil, "\(operation.name) \(path)")
+                    }
+                case .literal, .region, .resource, .account, .computed, .absent: break
                 }
                 #expect(operation.actions.indices.contains { fill.isListed(for: $0) }, "\(fill.key)")
             }

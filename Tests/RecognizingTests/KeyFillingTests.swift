@@ -65,7 +65,7 @@ private func named(
     }
 
     @Test func `there are as many documented calls as the set promises`() {
-        #expect(KeyFixture.all.count >= 60)
+        #expect(KeyFixture.all.count >= 150)
     }
 
     @Test func `a key is said only of pairs whose action AWS lists it for`() throws {
@@ -98,12 +98,80 @@ private func named(
         #expect(texts("a.b") == ["x"])
         #expect(texts("n") == ["7"])
         #expect(texts("t") == ["true"])
-        #expect(texts("l") == ["x", "y"])
+        #expect(texts("l[]") == ["x", "y"])
         #expect(texts("s[].v") == ["1", "2"])
         #expect(texts("z") == [])
         #expect(texts("a.c") == [])
         #expect(texts("none.b") == [])
-        for unread in ["a", "e", "f", "s", "l.v", "a[].b", "gap[].v", "n.v"] { #expect(texts(unread) == nil) }
+        for unread in ["a", "e", "f", "l", "s", "s[]", "n[]", "l.v", "a[].b", "gap[].v", "n.v"] {
+            #expect(texts(unread) == nil)
+        }
+    }
+
+    @Test func `a value in no form that AWS compares, or beside what may change it, is not known`() {
+        let json: JSON = [
+            "from": "a.b+c@example.com", "named": "A <a@example.com>", "two": "a@example.com,b@example.com",
+            "coded": "=?utf-8?q?a?=@example.com", "bare": "example.com", "yes": true, "no": false,
+            "list": ["a@example.com", "A <a@example.com>"], "inner": ["member": "x"],
+            "key": "arn:aws:kms:us-east-1:111122223333:key/1",
+            "alias": "arn:aws:kms:us-east-1:111122223333:alias/1",
+            "role": "arn:aws:iam::111122223333:role/key/1",
+        ]
+        func values(_ source: String) -> [String]? { KeyFilling.values(of: source, in: json) }
+        #expect(values("from if address") == ["a.b+c@example.com"])
+        for name in ["named", "two", "coded", "bare", "list[]"] {
+            #expect(values(name + " if address") == nil, "\(name)")
+        }
+        #expect(values("none if address") == [])
+        #expect(values("yes if =true") == ["true"])
+        #expect(values("no if =true") == nil)
+        #expect(values("key if key") == ["arn:aws:kms:us-east-1:111122223333:key/1"])
+        for name in ["alias", "from", "role"] { #expect(values(name + " if key") == nil, "\(name)") }
+        #expect(values("yes unless none inner.none") == ["true"])
+        for other in ["no", "inner", "inner.member", "list", "yes.member"] {
+            #expect(values("yes unless \(other)") == nil, "\(other)")
+        }
+        #expect(values("from if address unless none no") == nil)
+    }
+
+    @Test func `a key that is a part of the resource is known where the ARN is known whole and of that kind`()
+    {
+        func value(_ part: ConditionKeys.ResourcePart, _ resource: Resource) -> String? {
+            part.value(in: resource)
+        }
+        let arn = "arn:aws:ec2:us-east-1:111122223333:instance/i-1"
+        #expect(value(.id(after: "instance/"), Resource(arn)) == "i-1")
+        #expect(value(.whole(of: "instance/"), Resource(arn)) == arn)
+        #expect(value(.id(after: "instance/"), Resource(arn + "/volume/v")) == "i-1")
+        for other in [
+            Resource("arn:aws:ec2:us-east-1:111122223333:instance/"), .star, .unknown,
+            Resource("arn:aws:ec2:us-east-1:111122223333:fleet/instance/i-1"),
+            Resource([.known("arn:aws:ec2:us-east-1:111122223333:instance/i-"), .unknown]),
+            Resource([.known("arn:aws:ec2:us-east-1:"), .unknown, .known(":instance/i-1")]),
+        ] {
+            #expect(value(.id(after: "instance/"), other) == nil, "\(other)")
+        }
+    }
+
+    @Test func `what a row says of one kind of resource is not said of another, nor of what only tags it`()
+        throws
+    {
+        let named = try named(
+            "ec2", "CreateVolume",
+            [
+                "AvailabilityZone": "us-east-1a", "Size": 8, "SnapshotId": "snap-1",
+                "TagSpecifications": [["ResourceType": "volume", "Tags": [["Key": "a", "Value": "b"]]]],
+            ])
+        func sizes(_ action: String, _ kind: String) -> Set<ConditionKeys.Value> {
+            let pairs = named.pairs.filter {
+                $0.action.description == action && spelled($0.resource).contains(":" + kind)
+            }
+            #expect(!pairs.isEmpty)
+            return Set(pairs.map { named.keys.value(of: "ec2:VolumeSize", for: $0) })
+        }
+        #expect(sizes("ec2:CreateVolume", "volume/") == [.filled(["8"])])
+        #expect(sizes("ec2:CreateVolume", "snapshot/") == [.unknown])
+        #expect(sizes("ec2:CreateTags", "volume/") == [.unknown])
     }
 
     @Test func `of what several readings say of a key only what is alike holds`() throws {

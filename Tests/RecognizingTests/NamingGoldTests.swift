@@ -64,20 +64,31 @@ func spelled(_ resource: Resource) -> String {
             let actions = facts.model.actions
             for key in Set(actions.flatMap(\.conditionKeys)) where !key.contains("$") && !key.contains("<") {
                 let listed = actions.indices.filter { fills[key]?.isListed(for: $0) ?? true }
-                let pair = named.pairs.first { pair in listed.contains { actions[$0].action == pair.action } }
+                let kinds = fills[key]?.kinds ?? []
+                let pair = named.pairs.first { pair in
+                    listed.contains { actions[$0].action == pair.action }
+                        && (kinds.isEmpty
+                            || kinds.contains {
+                                ConditionKeys.ResourcePart.whole(of: $0).value(in: pair.resource) != nil
+                            })
+                }
                 guard let pair else { continue }
                 let value = named.keys.value(of: key, for: pair)
                 let about: Comment = "\(fixture.testDescription): \(key) \(value)"
                 switch fills[key]?.source {
                 case .member(let path):
                     // A value that is no text is not known: nothing is said then.
-                    guard let texts = KeyFilling.texts(at: path, in: facts.parameters) else { continue }
+                    guard let texts = KeyFilling.values(of: path, in: facts.parameters) else { continue }
                     #expect(texts.isEmpty == (value == .absent), about)
                 case .memberIfAny(let path):
                     let texts = KeyFilling.values(of: path, in: facts.parameters) ?? []
                     #expect(value == (texts.isEmpty ? .unknown : .filled(texts)), about)
                 case .literal(let text): #expect(value == .filled([text]), about)
                 case .region: #expect(value == .filled([facts.region]), about)
+                case .resource(let part):
+                    #expect(value == part.value(in: pair.resource).map { .filled([$0]) } ?? .unknown, about)
+                case .account: #expect(value == facts.account.map { .filled([$0]) } ?? .unknown, about)
+                case .absentUnless: #expect(value == .absent || value == .unknown, about)
                 case .computed, .tags: continue
                 case .absent: #expect(value == .absent, about)
                 case nil: #expect(value == .unknown, about)

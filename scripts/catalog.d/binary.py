@@ -192,8 +192,9 @@ def write_operations(writer, catalog):
 
 
 def needs_listing(catalog, operation, key):
-    """A bit for each of the first 32 needed actions: whether AWS lists `key` for it."""
-    return sum(1 << number for number, need in enumerate(operation.actions[:32]) if key in catalog.mapper.listed_keys(need))
+    """A bit for each of the first 32 needed actions: whether what is known of `key` holds for it."""
+    return sum(1 << number for number in range(len(operation.actions[:32]))
+               if catalog.mapper.is_said_of(operation, number, key, operation.keys[key][0]))
 
 
 def need_row(writer, catalog, need):

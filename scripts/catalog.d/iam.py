@@ -24,6 +24,16 @@ def load_condition_keys():
     return sorted(found, key=str.encode)
 
 
+def load_single_keys():
+    """The condition keys that AWS gives one value."""
+    found = set()
+    folder = os.path.join(data_folder(), "conditionKeys")
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name)) as file:
+            found |= {key["key"] for key in json.load(file).values() if not key["type"].startswith("ArrayOf")}
+    return found
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource type of an action: its ARN format, and where in the input the format's variables are."""
@@ -96,7 +106,7 @@ class Mapper:
         self.actions = load_actions()
         self.types = load_resource_types(self.actions)
         list_keys(self.actions, self.types)
-        self.keying = keying.Rows()
+        self.keying = keying.Rows(load_single_keys())
 
     def prefix(self, service):
         """The IAM prefix of a service: by hand, else the signing name, else the client's name, if it shares a name."""
@@ -194,6 +204,25 @@ class Mapper:
         """The condition keys that the Service Authorization Reference lists for a needed action."""
         return self.actions.get(need.prefix, {}).get(need.name.lower(), {"keys": []})["keys"]
 
+    def kinds(self, operation, key):
+        """How the sixth part of the ARNs begins that AWS lists `key` for: of kinds of resources, or of every kind of an action."""
+        found = set()
+        for need in operation.actions:
+            row = self.actions.get(need.prefix, {}).get(need.name.lower())
+            for kind in row["resourceTypes"] if row and key in row["keys"] else []:
+                form = self.form(need.prefix, kind["name"])
+                if key in {*row["conditionKeys"], *kind["conditionKeys"], *form.get("conditionKeys", [])}:
+                    found.add(form["arn"].split(":", 5)[-1].split("$")[0])
+        return found
+
+    def is_said_of(self, operation, number, key, how):
+        """Whether what is known of `key`, by that way, holds for pairs of the needed action with that number."""
+        need = operation.actions[number]
+        if key not in self.listed_keys(need):
+            return False
+        only_tags = number > 0 and need.level == "tagging"
+        return not only_tags or how in keying.OF_ANY_ACTION or bool(keying.OF_TAGGING.search(key))
+
     def keys(self, service, operation):
         """{condition key: (how it is known, member)} of the keys that the operation's actions list: what Recognizing's
         code fills by exceptions.json, then what keys.json says; a key without a row is not knowable."""
@@ -210,13 +239,15 @@ class Mapper:
             if member == "computed":
                 found[key] = (keying.COMPUTED, "")
             elif member in service.input_members(operation):
-                found[key] = (keying.FROM_MEMBER, member)
+                found[key] = (keying.FROM_MEMBER, keying.spelled(service, operation, member))
             elif member:
                 found[key] = (keying.ABSENT, "")
-        spoken = {key.lower() for key in found} | set(given)
-        said = self.keying.said(service, operation, listed)
+        spoken = {key.lower() for key in [*found, *rows.get(operation.name, {})]}
+        said = self.keying.said(service, operation, listed, lambda key: self.kinds(operation, key))
         found.update({key: source for key, source in said.items() if key.lower() not in spoken})
-        return found
+        numbers = range(len(operation.actions))
+        return {key: source for key, source in found.items()
+                if any(self.is_said_of(operation, number, key, source[0]) for number in numbers)}
 
     def tag(self, service, operation, needs):
         """The tagging action of the prefix, when a Write call carries tags for what it makes or changes."""

@@ -4,18 +4,27 @@ A row is `key: source` for an operation, or under `*` for every operation of the
 
     Member.Path[].Name     that member's value, or the values of a list; absent when the request has none
     Member?                the same, but not knowable when the request has none: AWS takes a value from elsewhere then
-    Member? if FORM        the same, but not knowable when a value is of another form: `arn`; `name`, no ARN; `one`, all
-                           values are one; `dns`, a plain domain name, in lower case without its last dot; `path`, a
-                           bucket and key as they are, not escaped, of no version
+    Member if FORM, Member? if FORM
+                           the same, but not knowable when a value is of another form: `arn`; `key`, the ARN of a
+                           KMS key by its id; `name`, no ARN; `one`, all values are one; `=VALUE`; `dns`, a plain domain name, in lower case without its last dot; `path`,
+                           a bucket and key as they are, not escaped, of no version; `address`, a mail address alone
+    ... unless A B         the same, but not knowable when the request has A or B
     'text'                 always this
     '{operation}'          always the operation's name
     region                 the region that the call goes to
+    id of PREFIX           what follows PREFIX in the sixth part of the pair's own ARN, up to the next / or :
+    arn of PREFIX          the pair's own ARN, if its sixth part begins so
+    account                the gateway's own account
     absent                 no request of it carries the key
+    absent unless A B      absent when the request has none of these members, else not knowable
+    null                   not knowable, whatever the service's rows say
     tags Member            a map, a list of keys and values, or EC2's tag specifications: for aws:TagKeys and the like the
                            names, for aws:RequestTag/${TagKey} and the like one key a tag, all others absent
     tags Member unless A B the same, but not knowable when the request has A or B
 
-A key is said of the pairs whose action AWS lists it for, and of no other.
+A key is said of the pairs whose action AWS lists it for, and of no other. A source that ends in ` on PREFIX` is said of those
+only whose resource is of that kind: the sixth part of its ARN begins so. Of an action that only tags what the operation makes
+nothing is said but tags and the like, since AWS may well judge it by the new resource.
 """
 import hashlib
 import json
@@ -25,10 +34,16 @@ import re
 import naming
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "keys.json")
-FROM_MEMBER, COMPUTED, ABSENT, IF_SAID, LITERAL, TAGS, REGION = 1, 2, 3, 4, 5, 6, 7
-WORDS = {FROM_MEMBER: "from {}", COMPUTED: "computed", ABSENT: "absent", IF_SAID: "from {}, else unknown", LITERAL: "is {}",
-         TAGS: "tags of {}", REGION: "region"}
-TAG_MEMBERS = ("tags", "taglist", "tagspecifications", "tagspecification", "tagmap")
+FROM_MEMBER, COMPUTED, ABSENT, IF_SAID, LITERAL, TAGS, REGION, ID, ARN, ACCOUNT, ABSENT_UNLESS = range(1, 12)
+WORDS = {FROM_MEMBER: "from {}", COMPUTED: "computed", ABSENT: "absent{}", IF_SAID: "from {}, else unknown", LITERAL: "is {}",
+         TAGS: "tags of {}", REGION: "region{}", ID: "id of {}", ARN: "arn of {}", ACCOUNT: "account{}",
+         ABSENT_UNLESS: "absent unless {}"}
+# What an action that only tags a new resource is certainly judged by.
+OF_ANY_ACTION = (LITERAL, REGION, ID, ARN, ACCOUNT)
+OF_TAGGING = re.compile("^aws:|req-tag|encryptioncontext", re.IGNORECASE)
+TAG_MEMBERS = ("tags", "taglist", "tagspecifications", "tagspecification", "tagmap", "resourcetags", "tagslist", "tagstoadd")
+# Keys of services' own for the tags that a request carries.
+REQUEST_TAG = re.compile(r"aws:RequestTag/\$\{TagKey\}|[a-z-]+:(req-tag|RequestTag)/\$\{TagKey\}")
 # Members whose name has the three letters by chance.
 NO_TAG = re.compile("stage|staging|percentage|advantage|vintage", re.IGNORECASE)
 # Members whose text may bring tags of its own: a launch template, an import.
@@ -37,25 +52,44 @@ DEPTH_MAX = 8
 
 
 class Rows:
-    def __init__(self):
+    def __init__(self, single):
+        """`single` are the keys that AWS gives one value."""
+        self.single = single
         with open(PATH, "rb") as file:
             text = file.read()
         self.digest = hashlib.sha256(text).digest()
         self.services = json.loads(text, object_pairs_hook=without_duplicates)["services"]
         self.used = set()
 
-    def said(self, service, operation, listed):
-        """{key: (how, what)} of the keys in `listed`."""
+    def said(self, service, operation, listed, kinds):
+        """{key: (how, what)} of the keys in `listed`; `kinds` gives the ARN beginnings that a key is listed for."""
         found = tag_keys(service, operation, listed)
         rows = self.services.get(service.name, {"rows": {}})["rows"]
         for name in ("*", operation.name):
             for key, source in rows.get(name, {}).items():
                 if key not in listed:
                     continue
+                source, kind = split(source)
                 how, what = parse(source, operation)
                 if how in (FROM_MEMBER, IF_SAID, TAGS) and not naming.reaches(service, operation, what.split(" ")[0]):
                     continue
+                others = what.split(" ") if how == ABSENT_UNLESS else what.partition(" unless ")[2].split()
+                if not all(naming.reaches(service, operation, one) for one in others):
+                    if how == ABSENT_UNLESS and name == "*":
+                        continue
+                    raise ValueError(f"keys.json: {service.name}.{name}: {key}: the operation has not all of {others}")
+                if how in (ID, ARN) and what not in kinds(key):
+                    continue
                 self.used.add((service.name, name, key))
+                if how in (FROM_MEMBER, IF_SAID):
+                    what = spelled(service, operation, what)
+                    # A condition without a set operator matches none of several values, and a Deny would be lifted.
+                    if key in self.single and "[]" in what and " if one" not in what:
+                        raise ValueError(f"keys.json: {service.name}.{name}: {key} has one value, {what} is a list")
+                if kind:
+                    if kind not in kinds(key):
+                        raise ValueError(f"keys.json: {service.name}.{name}: AWS does not list {key} for {kind}")
+                    what = f"{what} on {kind}".strip()
                 if how:
                     found[key] = (how, what)
                 else:
@@ -73,60 +107,98 @@ class Rows:
             raise ValueError(f"keys.json: these rows say nothing: {', '.join(idle)}")
 
 
+def is_list(service, operation, path):
+    """Whether the member at the end of a path is a list."""
+    name = operation.input_name
+    for step in path.split("."):
+        name = service.shapes[name]["members"][step.removesuffix("[]")]["shape"]
+        if step.endswith("[]"):
+            name = service.shapes[name]["member"]["shape"]
+    return service.shapes[name]["type"] == "list"
+
+
+def spelled(service, operation, what):
+    """A source as the program reads it: with [] where the member is a list, so that one sent for a text is not taken."""
+    path, space, rest = what.partition(" ")
+    return path + ("[]" if is_list(service, operation, path) else "") + space + rest
+
+
+def split(source):
+    """A source, and the kind of resource that it is said of, or None."""
+    text, _, kind = (source or "").partition(" on ")
+    return (text, kind) if kind else (source, None)
+
+
 def parse(source, operation):
     if source is None:
         return None, ""
     if source.startswith("'"):
         return LITERAL, source.strip("'").replace("{operation}", operation.name)
-    if source in ("absent", "region"):
-        return (ABSENT if source == "absent" else REGION), ""
+    if source in ("absent", "region", "account"):
+        return {"absent": ABSENT, "region": REGION, "account": ACCOUNT}[source], ""
+    for words, how in (("id of ", ID), ("arn of ", ARN), ("absent unless ", ABSENT_UNLESS)):
+        if source.startswith(words):
+            return how, source.removeprefix(words)
     if source.startswith("tags "):
         return TAGS, source[5:]
-    path, mark, form = source.partition("?")
-    if form and not re.fullmatch(" if (arn|name|one|dns|path)", form):
+    found = re.fullmatch(r"([A-Za-z0-9_.\[\]-]+)(\??)((?: if (?:arn|key|name|one|=[A-Za-z0-9_-]+|dns|path|address))?(?: unless [A-Za-z0-9_. -]+)?)", source)
+    if not found:
         raise ValueError(f"keys.json: `{source}` is no source")
-    return (IF_SAID, path + form) if mark else (FROM_MEMBER, source)
+    return (IF_SAID if found[2] else FROM_MEMBER), found[1] + found[3]
 
 
 def tag_keys(service, operation, listed):
-    """aws:TagKeys and aws:RequestTag/... by rule: from the one member for tags, absent where nothing is for tags."""
-    wanted = [key for key in listed if key in ("aws:TagKeys", "aws:RequestTag/${TagKey}")]
+    """aws:TagKeys, aws:RequestTag/... and the like by rule: from the one member for tags, absent where nothing is for tags."""
+    wanted = [key for key in listed if key == "aws:TagKeys" or REQUEST_TAG.fullmatch(key)]
     if not wanted:
         return {}
-    members = service.input_members(operation)
-    top = [name for name in members if is_for_tags(name)]
-    if not top:
-        return {} if has_tags_below(service, operation.input_name, 0) else {key: (ABSENT, "") for key in wanted}
-    if len(top) > 1 or has_tags_below(service, operation.input_name, 0, besides=top[0]):
+    places = list(tag_places(service, operation.input_name, 0, "")) if operation.input_name else []
+    if not places:
+        return {key: (ABSENT, "") for key in wanted}
+    if len(places) > 1 or not naming.reaches(service, operation, places[0]) or re.search(r"\[\]|\{\}", places[0]):
         return {}
-    form = tag_form(service, members[top[0]]["shape"])
-    flat = top[0].replace("_", "").lower()
-    if form == "names" and flat in ("tagkeys", "tagkeylist", *TAG_MEMBERS):
-        return {key: (FROM_MEMBER, top[0]) if key == "aws:TagKeys" else (ABSENT, "") for key in wanted}
-    if form == "tags" and flat in TAG_MEMBERS:
-        return {key: (TAGS, top[0]) for key in wanted}
+    path, shape = places[0], member_shape(service, operation, places[0])
+    flat = path.split(".")[-1].replace("_", "").lower()
+    inner = service.shapes[shape].get("members", {})
+    if service.shapes[shape]["type"] == "structure" and len(inner) == 1:
+        # A structure of nothing but the tags: CloudFront's Items, Pinpoint's tags.
+        step = next(iter(inner))
+        path, shape, flat = f"{path}.{step}", inner[step]["shape"], flat if step == "Items" else step.lower()
+    form = tag_form(service, shape)
+    if form == "names" and flat in ("tagkeys", "tagkeylist", "resourcetagkeys", "tagstoremove", *TAG_MEMBERS):
+        return {key: (FROM_MEMBER, path + "[]") if key == "aws:TagKeys" else (ABSENT, "") for key in wanted}
+    if form == "tags" and flat in TAG_MEMBERS and not (flat == "tagslist" and operation.name.startswith("Remove")):
+        return {key: (TAGS, path) for key in wanted}
     return {}
+
+
+def tag_places(service, shape_name, depth, path):
+    """The paths of members for tags, and of those that may bring some; one that leads nowhere where it is too deep to see."""
+    shape = service.shapes[shape_name]
+    if depth > DEPTH_MAX:
+        yield path + "..."
+    elif shape["type"] == "list":
+        yield from tag_places(service, shape["member"]["shape"], depth + 1, path + "[]")
+    elif shape["type"] == "map":
+        yield from tag_places(service, shape["value"]["shape"], depth + 1, path + "{}")
+    for name, member in shape.get("members", {}).items() if depth <= DEPTH_MAX else []:
+        inner = f"{path}.{name}".lstrip(".")
+        if is_for_tags(name) or BRINGS_TAGS.search(name):
+            yield inner
+        else:
+            yield from tag_places(service, member["shape"], depth + 1, inner)
+
+
+def member_shape(service, operation, path):
+    """The name of the shape of the member at a path of structures."""
+    name = operation.input_name
+    for step in path.split("."):
+        name = service.shapes[name]["members"][step]["shape"]
+    return name
 
 
 def is_for_tags(name):
     return "tag" in NO_TAG.sub("", name).lower()
-
-
-def has_tags_below(service, shape_name, depth, besides=None):
-    """Whether a member for tags, or one that may bring some, is anywhere in the shape but at `besides`; too deep to see
-    counts as yes."""
-    if not shape_name:
-        return False
-    if depth > DEPTH_MAX:
-        return True
-    shape = service.shapes[shape_name]
-    if shape["type"] == "list":
-        return has_tags_below(service, shape["member"]["shape"], depth + 1)
-    if shape["type"] == "map":
-        return has_tags_below(service, shape["value"]["shape"], depth + 1)
-    return any(name != besides and (is_for_tags(name) or BRINGS_TAGS.search(name)
-                                    or has_tags_below(service, member["shape"], depth + 1))
-               for name, member in shape.get("members", {}).items())
 
 
 def tag_form(service, name):

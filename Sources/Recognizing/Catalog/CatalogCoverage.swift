@@ -16,6 +16,17 @@ package struct CatalogCoverage: Sendable, Hashable {
         case noAction
     }
 
+    /// How a condition key that AWS lists for a needed action is known.
+    package enum KeyStanding: String, Sendable, Hashable, CaseIterable {
+        /// From what the request says, or always the same; where the request says nothing, absent or not
+        /// knowable.
+        case filled
+        /// Known not to be there, at least where the request lacks certain members.
+        case absent
+        /// In no request: not knowable, which counts against the caller.
+        case unknown
+    }
+
     /// A part of an ARN that requests do not say, and in how many operations.
     package struct Gap: Sendable, Hashable {
         /// `db-cluster DbClusterResourceId`: the resource type and the variable of its format.
@@ -34,6 +45,8 @@ package struct CatalogCoverage: Sendable, Hashable {
     /// Operations that are recognized from a request and can be signed.
     package var recognizedCount = 0
     package var namings: [Naming: Int] = [:]
+    /// For each needed action of each operation, the condition keys that AWS lists for it.
+    package var keys: [KeyStanding: Int] = [:]
     /// Operations whose sensitivity is rated; the others count as data.
     package var ratedCount = 0
     /// Operations whose reply holds credentials.
@@ -53,6 +66,7 @@ package struct CatalogCoverage: Sendable, Hashable {
             operationCount += row.operationCount
             recognizedCount += row.recognizedCount
             namings.merge(row.namings) { $0 + $1 }
+            keys.merge(row.keys) { $0 + $1 }
             ratedCount += row.ratedCount
             vendingCount += row.vendingCount
         }
@@ -81,6 +95,7 @@ extension CatalogService {
             // Operations without a signature are not relayed.
             row.recognizedCount += !cannotBeSigned && !operation.isUnsignedByModel ? 1 : 0
             row.namings[operation.naming, default: 0] += 1
+            row.keys.merge(operation.keyStandings) { $0 + $1 }
             row.ratedCount += operation.sensitivity == .unrated ? 0 : 1
             row.vendingCount += operation.vendsCredentials ? 1 : 0
             for gap in Set(operation.gaps) {
@@ -114,6 +129,19 @@ extension CatalogOperation {
         return full > 0 || wanted.contains { $0.variables.contains { $0.source != nil } } ? .partly : .unknown
     }
 
+    /// How many of its actions' condition keys are known how.
+    package var keyStandings: [CatalogCoverage.KeyStanding: Int] {
+        let fills = Dictionary(keyFills.map { ($0.key, $0) }) { first, _ in first }
+        var counts: [CatalogCoverage.KeyStanding: Int] = [:]
+        for (number, action) in actions.enumerated() {
+            for key in action.conditionKeys {
+                let fill = fills[key].flatMap { $0.isListed(for: number) ? $0 : nil }
+                counts[fill.map { $0.source.isAbsent ? .absent : .filled } ?? .unknown, default: 0] += 1
+            }
+        }
+        return counts
+    }
+
     /// Whether code of ours names its resources.
     package var isNamedByCode: Bool { exactNamer(service: service.name, operation: name) != nil }
 
@@ -145,5 +173,14 @@ extension CatalogResource {
     package var isFilled: Bool {
         if arnPath != nil, !arnMayBeName { return true }
         return variables.allSatisfy { $0.source != nil }
+    }
+}
+
+extension CatalogKeySource {
+    fileprivate var isAbsent: Bool {
+        switch self {
+        case .absent, .absentUnless: true
+        case .member, .memberIfAny, .literal, .tags, .region, .resource, .account, .computed: false
+        }
     }
 }

@@ -18,7 +18,10 @@ struct KeyFilling {
 
     /// Says of every key that the catalog knows a source of what the request says of it.
     mutating func fillAll() {
-        if facts.service == "dynamodb" { fillLeadingKey() }
+        if facts.service == "dynamodb" {
+            fillLeadingKey()
+            fillAttributes()
+        }
         let fills = facts.model.keyFills
         guard !fills.isEmpty else { return }
         let actions = facts.model.actions.map { $0.action.description.asciiLowercased }
@@ -30,7 +33,19 @@ struct KeyFilling {
             let listed = actions.indices.filter(fill.isListed).map { actions[$0] }
             let isOfAll = asked.allSatisfy { action in listed.contains { $0.utf8.elementsEqual(action.utf8) }
             }
-            say(key, family, fill.source, of: isOfAll ? nil : ConditionKeys.Scope(actions: listed))
+            let kinds = fill.kinds
+            guard kinds.isEmpty else {
+                for kind in kinds {
+                    let scope = ConditionKeys.Scope(actions: listed, resource: kind)
+                    say(key, family, fill.source, of: scope)
+                }
+                continue
+            }
+            if case .resource(let part) = fill.source {
+                keys.say(key, part, of: ConditionKeys.Scope(actions: listed))
+            } else {
+                say(key, family, fill.source, of: isOfAll ? nil : ConditionKeys.Scope(actions: listed))
+            }
         }
     }
 
@@ -38,7 +53,7 @@ struct KeyFilling {
         _ key: String, _ family: String?, _ source: CatalogKeySource, of scope: ConditionKeys.Scope?
     ) {
         switch source {
-        case .computed: return
+        case .computed, .resource: return
         case .absent:
             if let family {
                 keys.say(family: family, [], of: scope)
@@ -53,7 +68,7 @@ struct KeyFilling {
                 keys.say(key, .filled([text]), of: scope)
             }
         case .member(let path):
-            if let values = Self.texts(at: path, in: facts.parameters) {
+            if let values = Self.values(of: path, in: facts.parameters) {
                 keys.say(key, values.isEmpty ? .absent : .filled(values), of: scope)
             }
         case .memberIfAny(let text):
@@ -61,6 +76,12 @@ struct KeyFilling {
                 keys.say(key, .filled(values), of: scope)
             }
         case .tags(let text): sayTags(key, family, text, of: scope)
+        case .account:
+            if let account = facts.account { keys.say(key, .filled([account]), of: scope) }
+        case .absentUnless(let members):
+            if members.allSatisfy({ Self.found(at: $0, in: facts.parameters) == .null }) {
+                keys.say(key, .absent, of: scope)
+            }
         }
     }
 
@@ -92,8 +113,6 @@ struct KeyFilling {
             found = next
             isInList = isInList || isList
         }
-        // A list at the end is the key's values.
-        if !isInList, found.count == 1, let elements = found[0].array { found = elements }
         var texts: [String] = []
         for value in found {
             guard let text = text(value) else { return nil }
@@ -102,16 +121,34 @@ struct KeyFilling {
         return texts.count <= pairCountMax ? texts : nil
     }
 
-    /// The texts of `source`, a path and maybe the form that they must have
-    /// (``CatalogKeySource/memberIfAny(_:)``); nil when one has not.
+    /// The texts of `source`, a path and maybe the form that they must have and the members that must not be
+    /// there (``CatalogKeySource/member(_:)``); nil when one has not, or one is.
     static func values(of source: String, in json: JSON) -> [String]? {
-        let words = source.parts(by: 0x20)
+        var words = source.parts(by: 0x20)
+        if let unless = words.firstIndex(where: { $0.utf8.elementsEqual("unless".utf8) }) {
+            guard words[(unless + 1)...].allSatisfy({ found(at: $0, in: json) == .null }) else { return nil }
+            words.removeSubrange(unless...)
+        }
         guard let texts = texts(at: words[0], in: json) else { return nil }
-        guard words.count == 3 else { return texts }
-        switch words[2] {
+        guard words.count == 3, !texts.isEmpty else { return texts }
+        return inForm(words[2], texts)
+    }
+
+    /// `texts` as AWS compares them, if they are all in the form of that name; else nil.
+    private static func inForm(_ form: String, _ texts: [String]) -> [String]? {
+        switch form {
         case "arn": return texts.allSatisfy { ARN(parsing: $0) != nil } ? texts : nil
         case "name": return texts.contains { $0.begins(with: "arn:") } ? nil : texts
         case "one": return Set(texts.map { Array($0.utf8) }).count == 1 ? [texts[0]] : nil
+        case "key":
+            // An alias may lead to another key tomorrow, and which one it is today is not said.
+            let isKey = texts.allSatisfy { text in
+                ARN(parsing: text).map { $0.service == "kms" && $0.resource.begins(with: "key/") } ?? false
+            }
+            return isKey ? texts : nil
+        case _ where form.begins(with: "="):
+            let wanted = form.utf8.dropFirst()
+            return texts.allSatisfy { $0.utf8.elementsEqual(wanted) } ? texts : nil
         case "dns":
             let names = texts.map { text in
                 String(
@@ -123,6 +160,14 @@ struct KeyFilling {
             let isPlain = texts.allSatisfy { text in
                 !text.begins(with: "/") && !text.begins(with: "arn:")
                     && !text.utf8.contains { [0x25, 0x2B, 0x3F].contains($0) }
+            }
+            return isPlain ? texts : nil
+        case "address":
+            // With a name before it, or encoded words in it, it is not what AWS compares.
+            let isPlain = texts.allSatisfy { text in
+                let halves = text.parts(by: 0x40)
+                return halves.count == 2
+                    && halves.allSatisfy { !$0.isEmpty && $0.isName(others: "-_.+") }
             }
             return isPlain ? texts : nil
         // INVARIANT: the generator refuses every other form. Were one to come here, nothing is said.

@@ -25,6 +25,19 @@ extension KeyFilling {
         keys["dynamodb:LeadingKeys"] = .filled([text])
     }
 
+    /// `dynamodb:Attributes` of `PutItem`, whose item names every attribute that the request touches, unless
+    /// a condition names others.
+    ///
+    /// Whether AWS counts the attributes of the key among those that other requests name is not documented.
+    mutating func fillAttributes() {
+        let parameters = facts.parameters
+        guard facts.operation == "PutItem", let item = parameters["Item"]?.members, !item.isEmpty,
+            item.count <= pairCountMax, (parameters["ConditionExpression"] ?? .null) == .null,
+            (parameters["Expected"] ?? .null) == .null
+        else { return }
+        keys["dynamodb:Attributes"] = .filled(item.map(\.name))
+    }
+
     /// The value that the query's partition key must equal; nil when the expression has more than one `=`,
     /// or an index is asked, whose keys are others.
     private static func queriedKey(_ parameters: JSON) -> JSON? {

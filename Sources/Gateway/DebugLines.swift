@@ -8,15 +8,18 @@ import Vocabulary
 /// Answers a line of `countersign debug recognize --jsonl`: the head checks of Accepting, `identify` and
 /// `recognize`, as the gate runs them.
 ///
-/// - Throws: ``ConfigurationError`` for an account or region that is none.
+/// - Throws: ``ConfigurationError`` for an account, a region or a host of a resource that is none.
 package func debugRecognizer(
-    account: String?, region: String?, usesScope: Bool
+    account: String?, region: String?, resourceHosts: [String] = [], usesScope: Bool
 ) throws(ConfigurationError) -> ([UInt8]) -> [UInt8] {
     var flags: [String: [String]] = [:]
     if let account { flags["account"] = [account] }
     if let region { flags["region"] = [region] }
+    if !resourceHosts.isEmpty { flags["resource-host"] = resourceHosts }
     let checked = try Configuration(flags: flags, environment: [:], file: [:])
-    let setting = RecognitionSetting(account: checked.account, region: checked.region, usesScope: usesScope)
+    let setting = RecognitionSetting(
+        account: checked.account, region: checked.region, resourceHosts: checked.resourceHosts,
+        usesScope: usesScope)
     let rooms = SurroundingRooms(
         head: { method, target, fields in
             if let fault = headFault(method: method, target: target, fields: fields, version: "HTTP/1.1") {

@@ -29,7 +29,9 @@ package func sign(
     let input = SigningInput(
         method: sealed.method, path: sealed.path, query: sealed.query, pathRule: sealed.pathStyle.rule,
         authority: sealed.authority, fields: sealed.fields, payload: sealed.body.digest,
-        sendsPayloadHash: signsAsS3(sealed.signingName), region: sealed.signingRegion,
+        // OpenSearch Serverless demands it as S3 does.
+        sendsPayloadHash: signsAsS3(sealed.signingName) || sealed.signingName == "aoss",
+        region: sealed.signingRegion,
         service: sealed.signingName)
     let signature = signByHeaders(input, with: credentials, at: now, keys: keys)
     return SignedRequest(request: sealed, entry: clearance.entry, fields: signature.fields)

@@ -20,12 +20,14 @@ struct Debug: ParsableCommand {
         @Flag(help: "One JSON object a line in and out; the only form there is.") var jsonl = false
         @Option(help: "The gateway's own account.") var account: String?
         @Option(help: "The region of calls that name none.") var region: String?
+        @Option(help: "A host of one resource, as serve has it; once for each.") var resourceHost: [String] =
+            []
         @Option(help: "Whether a signature's credential scope counts.") var scope = Scope.use
 
         func run() throws {
             try orCannotTell {
                 let recognize = try debugRecognizer(
-                    account: account, region: region, usesScope: scope == .use)
+                    account: account, region: region, resourceHosts: resourceHost, usesScope: scope == .use)
                 eachLine(recognize)
             }
         }

@@ -132,7 +132,7 @@ import Vocabulary
         let gaps = coverage.flatMap(\.gaps)
         #expect(gaps.allSatisfy { $0.makingCount <= $0.operationCount && $0.operationCount > 0 })
         #expect(gaps.contains { $0.makingCount > 0 } && gaps.contains { $0.makingCount == 0 })
-        #expect(catalogCoverage(.text).split(separator: "\n").last?.hasPrefix("all 424") == true)
+        #expect(catalogCoverage(.text).split(separator: "\n").last?.hasPrefix("all 429") == true)
     }
 
     @Test func `the configuration says which hosts are dialled`() throws {

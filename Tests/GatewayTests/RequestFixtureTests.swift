@@ -15,10 +15,9 @@ import Vocabulary
         return (names ?? []).filter { $0.hasSuffix(".jsonl") }.sorted().map { "\(kind)/\($0)" }
     }
 
-    let recognize: ([UInt8]) -> [UInt8]
-
-    init() throws {
-        recognize = try debugRecognizer(account: "111122223333", region: "us-east-1", usesScope: true)
+    func recognizer(_ hosts: [String] = []) throws -> ([UInt8]) -> [UInt8] {
+        try debugRecognizer(
+            account: "111122223333", region: "us-east-1", resourceHosts: hosts, usesScope: true)
     }
 
     /// Each request of `file`, with the answer to it.
@@ -26,6 +25,7 @@ import Vocabulary
         let text = try Data(contentsOf: Self.folder.appendingPathComponent(file))
         let lines = text.split(separator: 0x0A)
         #expect(!lines.isEmpty)
+        let plain = try recognizer()
         return try lines.map { line in
             let wanted = try JSON(parsing: Array(line))
             var members = ["id", "method", "target", "headers"].compactMap { name in
@@ -33,6 +33,8 @@ import Vocabulary
             }
             let body = wanted["body"]?.string.map { Base64.encode(Array($0.utf8)) }
             members.append(.init("body_b64", .string(body ?? wanted["body_b64"]?.string ?? "")))
+            let hosts = wanted["hosts"]?.array?.compactMap(\.string) ?? []
+            let recognize = hosts.isEmpty ? plain : try recognizer(hosts)
             return (wanted, try JSON(parsing: recognize(JSON.object(members).line)))
         }
     }

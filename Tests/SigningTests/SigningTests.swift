@@ -42,9 +42,10 @@ import Vocabulary
         }
     }
 
-    @Test func `S3 gets the hash of its body in a field`() throws {
+    @Test(arguments: ["s3", "aoss"])
+    func `S3 and OpenSearch Serverless get the hash of the body in a field`(service: String) throws {
         let signed = try sign(
-            clearance(service: "s3", style: .asSent), with: credentials(), at: now, keys: SigningKeys())
+            clearance(service: service, style: .asSent), with: credentials(), at: now, keys: SigningKeys())
         let hash = try #require(signed.fields.first { $0.name == "x-amz-content-sha256" })
         #expect(hash.value == sha256("{}").hex)
     }

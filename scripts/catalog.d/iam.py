@@ -495,7 +495,7 @@ class Finder:
 
     def bare_names(self, type_name, variable):
         """What an operation on this type may call its one object: `Id` in GetDevice, but no name for an id in Create."""
-        verb, rest = re.match(r"([A-Z][a-z]+)(.*)", self.operation_name).groups()
+        verb, rest = re.match(r"([A-Z]+[a-z]+)(.*)", self.operation_name).groups()
         if not flat(rest).startswith(type_name):
             return ()
         kind = next((suffix for suffix in SUFFIXES if variable.endswith(suffix)), "")

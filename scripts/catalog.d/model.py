@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import botocore.loaders
 
+import hosted
+
 PROTOCOLS = {"json": "json", "rest-json": "restJSON", "rest-xml": "restXML", "query": "query", "ec2": "ec2",
              "smithy-rpc-v2-cbor": "rpcV2CBOR"}
 KINDS = ["structure", "list", "map", "string", "blob", "boolean", "integer", "long", "float", "double", "timestamp",
@@ -79,12 +81,13 @@ class Service:
 
 
 def load(exceptions):
-    """Every service of the pinned botocore, by name."""
+    """Every service of the pinned botocore and of hosted.json, by name."""
     loader = botocore.loaders.Loader(include_default_search_paths=False, extra_search_paths=[botocore_data()])
-    services = []
-    for name in sorted(loader.list_available_services("service-2")):
-        services.append(read_service(name, loader.load_service_model(name, "service-2"), exceptions))
-    return services
+    models = {name: loader.load_service_model(name, "service-2") for name in loader.list_available_services("service-2")}
+    own = hosted.models()
+    if own.keys() & models.keys():
+        raise ValueError(f"hosted.json: botocore has {sorted(own.keys() & models.keys())} by now")
+    return [read_service(name, row, exceptions) for name, row in sorted({**models, **own}.items())]
 
 
 def botocore_data():
@@ -119,6 +122,8 @@ def read_service(name, model, exceptions):
     service.host_patterns = exceptions["resourceHosts"]["rows"].get(name, [])
     for key in sorted(model["operations"]):
         service.operations.append(read_operation(service, key, model["operations"][key]))
+        service.operations[-1].host_prefix = exceptions["hostPrefixes"]["rows"].get(name, {}).get(
+            key, service.operations[-1].host_prefix)
     return service
 
 

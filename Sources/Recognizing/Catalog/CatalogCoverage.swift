@@ -111,7 +111,8 @@ extension CatalogService {
     }
 
     private var usesOnlySigV4a: Bool {
-        Catalog(file: file).regions.allSatisfy { endpoint(region: $0.name)?.usesSigV4a ?? true }
+        resourceHostForms.isEmpty
+            && Catalog(file: file).regions.allSatisfy { endpoint(region: $0.name)?.usesSigV4a ?? true }
     }
 }
 

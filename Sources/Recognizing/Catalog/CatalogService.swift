@@ -127,7 +127,9 @@ package struct CatalogEndpoint: Hashable, Sendable {
         host = listed.authority
         signingName = listed.signingName
         signingRegion = listed.region
-        basePath = listed.basePath
+        // The default stage of an HTTP API is named in its ARN and not in its paths.
+        let isDefault = listed.service.isSame(as: "execute-api") && listed.basePath.isSame(as: "/$default")
+        basePath = isDefault ? "" : listed.basePath
         usesSigV4a = false
     }
 

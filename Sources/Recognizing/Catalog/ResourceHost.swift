@@ -82,8 +82,9 @@ extension CatalogService {
             }
             let (forms, labels) = (wanted[0].parts(by: 0x2E), given[0].parts(by: 0x2E))
             guard labels.count >= forms.count else { return nil }
+            let hasSuffix = forms.last?.isSame(as: "{dns}") ?? false
             var region: String?
-            for (form, label) in zip(forms.dropLast(), labels) {
+            for (form, label) in zip(hasSuffix ? forms.dropLast() : forms[...], labels) {
                 switch form {
                 case "{id}": guard isLabel(label) else { return nil }
                 case "{region}":
@@ -92,8 +93,14 @@ extension CatalogService {
                 default: guard label.isSame(as: form) else { return nil }
                 }
             }
-            // INVARIANT: every form ends with `.{dns}` and names a region; the generator refuses others.
-            guard let region, let suffix = catalog.dnsSuffix(region: region) else { return nil }
+            // INVARIANT: every form names a region and ends with `.{dns}`, or with a suffix that the
+            // partition `aws` alone has; the generator refuses others.
+            guard let region else { return nil }
+            guard hasSuffix else {
+                let isWhole = labels.count == forms.count && given.count == 1
+                return isWhole && catalog.partition(region: region) == "aws" ? region : nil
+            }
+            guard let suffix = catalog.dnsSuffix(region: region) else { return nil }
             let rest = labels.dropFirst(forms.count - 1).joined(separator: ".")
             return rest.isSame(as: suffix) ? region : nil
         }

@@ -65,9 +65,11 @@ package struct Router: Sendable {
     /// - Parameters:
     ///   - signedAs: The service of the credential scope. Without it, S3 is a candidate only if no other
     ///     service fits, and services that live on hosts of their own are none.
+    ///   - hosts: The services whose listed host the request names: those that own every path of their hosts
+    ///     are candidates there alone.
     ///   - isCandidate: Which services may be meant, by what else is known of the request.
     package func restCandidates(
-        for request: RestRequest, signedAs: String?,
+        for request: RestRequest, signedAs: String?, atHostsOf hosts: [String] = [],
         among isCandidate: (CatalogService) -> Bool = { _ in true }
     ) throws(PathError) -> [RestMatch] {
         let segments = try Self.segments(of: request.path)
@@ -75,6 +77,11 @@ package struct Router: Sendable {
         let hasDots = segments.contains { $0 == "." || $0 == ".." }
         func mayBe(_ service: CatalogService) -> Bool {
             if hasDots, !service.isS3 { return false }
+            if service.livesOnResourceHosts, HostNaming.ownsEveryPath.contains(service.name),
+                !hosts.contains(service.name)
+            {
+                return false
+            }
             return (signers?.contains(service) ?? !service.livesOnResourceHosts) && isCandidate(service)
         }
         var search = RestSearch(catalog: catalog, request: request, segments: segments, isExactSlash: true)

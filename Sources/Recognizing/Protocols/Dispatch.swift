@@ -254,12 +254,20 @@ struct Dispatch {
             query: (form ?? query).map { ($0.name, $0.value) }, headers: Set(head.fields.map(\.name)))
         let matches: [RestMatch]
         do {
-            matches = try Router(catalog).restCandidates(for: request, signedAs: signer) { service in
+            matches = try Router(catalog).restCandidates(
+                for: request, signedAs: signer, atHostsOf: hints.resourceHosts.map(\.service)
+            ) { service in
                 isCandidate(service) && hints.services?.contains(service) ?? true
             }
         } catch { throw .malformed(part: "the path", why: "\(error)") }
         guard !matches.isEmpty else {
             let service = hints.services.flatMap { $0.count == 1 ? $0[0].name : nil }
+            if let service, HostNaming.ownsEveryPath.contains(service), hints.resourceHosts.isEmpty {
+                throw .malformed(
+                    part: "the path",
+                    why: "\(service) is called at /_aws/\(service)/HOST, with a host that the operator lists "
+                        + "(resource-host)")
+            }
             throw .unknownOperation(service: service, method: head.method, path: head.target)
         }
         if let unknown = matches[0].unknownQuery.first(where: { $0 != "x-id" }),

@@ -24,7 +24,7 @@ struct OuterHints {
     ) throws(RecognitionError) {
         let prefix = try PathPrefix(head.rawPath, hosts: hosts, catalog: catalog)
         let host = try HostHint(
-            head["host"] ?? "", hosts: hosts ?? [], signedFor: scope?.region, catalog: catalog)
+            head["host"] ?? "", hosts: hosts ?? [], scope: scope, catalog: catalog)
         var services = prefix.map { [$0.service] }
         services = try agree(services, host.services, "the path prefix and Host")
         if let scope {
@@ -157,9 +157,9 @@ private struct HostHint {
     /// What calls to this host are signed as, where the service has other hosts too.
     var signedAs: String?
 
-    /// - Parameter signedFor: The region of the scope, for hosts of this machine that stand for one of AWS.
+    /// - Parameter scope: For hosts of this machine that stand for one of AWS.
     init(
-        _ host: String, hosts: [ResourceHost], signedFor: String?, catalog: Catalog
+        _ host: String, hosts: [ResourceHost], scope: CredentialScope?, catalog: Catalog
     ) throws(RecognitionError) {
         var name = host.asciiLowercased
         if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"),
@@ -171,7 +171,8 @@ private struct HostHint {
         for local in ["localhost", "127.0.0.1"] where name.hasSuffix(local) {
             let before = String(name.dropLast(local.utf8.count))
             guard before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") else { break }
-            if let point = try S3Host(local: before, region: signedFor, catalog: catalog) {
+            let isAddress = local == "127.0.0.1"
+            if let point = try S3Host(local: before, isAddress: isAddress, scope: scope, catalog: catalog) {
                 take(point, catalog)
             } else if !before.isSame(as: "s3-accesspoint."), !before.isSame(as: "s3-object-lambda.") {
                 labels = [
@@ -257,7 +258,10 @@ private func isLoopback(_ name: String) -> Bool {
 }
 
 private func isAWS(_ name: String) -> Bool {
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws", ".aws.dev", ".amazonaws.eu"].contains {
+    [
+        ".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws", ".aws.dev", ".amazonaws.eu",
+        ".signin.aws.amazon.com",
+    ].contains {
         name.hasSuffix($0)
     }
 }

@@ -35,6 +35,7 @@ struct Reading {
         guard let partition = catalog.partition(region: region),
             let endpoint = listed.map(CatalogEndpoint.init)
                 ?? route?.endpoint ?? operation.endpoint(region: region, variant: variant)
+                ?? keyValueStore(service, region)
         else {
             throw .noEndpoint(service: service.name, region: region, variant: variant)
         }
@@ -55,8 +56,17 @@ struct Reading {
         self.named = try namePairs(
             CallFacts(
                 model: operation, parameters: parameters, partition: partition, region: region,
-                account: setting.account))
+                account: setting.account, host: listed))
     }
+}
+
+/// The host of CloudFront's key value stores, which lies in no region and takes SigV4A alone: calls of it are
+/// named, and never sent.
+private func keyValueStore(_ service: CatalogService, _ region: String) -> CatalogEndpoint? {
+    guard service.name.isSame(as: "cloudfront-keyvaluestore") else { return nil }
+    return CatalogEndpoint(
+        host: "cloudfront-kvs.global.api.aws", signingName: service.signingName, signingRegion: region,
+        usesSigV4a: true)
 }
 
 /// `path` without its first segment, which stands in the host.

@@ -182,14 +182,26 @@ struct S3Host {
     /// What stands before the name of this machine says: `ap-111122223333.s3-accesspoint.`, as SDKs have it
     /// of an endpoint `http://s3-accesspoint.localhost:PORT`; nil for any other.
     ///
+    /// Before an address `ap-111122223333.` says it too: S3's endpoint rules put an access point there, and a
+    /// bucket of that name into the path. Before a name it may be either, and is a bucket.
+    ///
     /// - Throws: ``RecognitionError/noRegion(service:)`` where no signature names the region.
-    init?(local before: String, region: String?, catalog: Catalog) throws(RecognitionError) {
-        let labels = before.parts(by: 0x2E).dropLast()
+    init?(local before: String, isAddress: Bool, scope: CredentialScope?, catalog: Catalog)
+        throws(RecognitionError)
+    {
+        var labels = Array(before.parts(by: 0x2E).dropLast())
+        if isAddress, labels.count == 1 {
+            switch scope?.service {
+            case "s3"?: labels.append("s3-accesspoint")
+            case "s3-object-lambda"?: labels.append("s3-object-lambda")
+            default: return nil
+            }
+        }
         guard labels.count == 2, ["s3-accesspoint", "s3-object-lambda"].contains(labels[1]),
             pointName(labels[0]) != nil
         else { return nil }
-        guard let region else { throw .noRegion(service: "s3") }
-        try self.init(Array(labels), region: region, catalog: catalog)
+        guard let scope else { throw .noRegion(service: "s3") }
+        try self.init(labels, region: scope.region, catalog: catalog)
     }
 
     private init?(_ labels: [String], region: String, catalog: Catalog) throws(RecognitionError) {

@@ -11,15 +11,19 @@ package struct CallFacts: Sendable {
     package let region: String
     /// 12 digits; nil when neither the configuration nor the request says.
     package let account: String?
+    /// The listed host of one resource that the call goes to; nil for most.
+    package let host: ResourceHost?
 
     package init(
-        model: CatalogOperation, parameters: JSON, partition: String, region: String, account: String?
+        model: CatalogOperation, parameters: JSON, partition: String, region: String, account: String?,
+        host: ResourceHost? = nil
     ) {
         self.model = model
         self.parameters = parameters
         self.partition = partition
         self.region = region
         self.account = account
+        self.host = host
     }
 
     /// The service's client name.

@@ -72,7 +72,7 @@ func exactNamer(service: String, operation: String) -> ((inout Draft) throws(Rec
     case "secretsmanager" where SecretNaming.table[operation] != nil: SecretNaming.name
     case "ssm" where SSMNaming.table[operation] != nil: SSMNaming.name
     case "cloudwatch" where operation == "PutMetricData": nameMetrics
-    default: nil
+    default: HostNaming.namer(service: service)
     }
 }
 

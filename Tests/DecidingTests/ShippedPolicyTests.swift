@@ -97,17 +97,23 @@ import Vocabulary
             contentsOf: Fixtures.root.appendingPathComponent("docs/policy.md"), encoding: .utf8)
         let blocks = page.components(separatedBy: "```yaml\n").dropFirst()
             .map { String($0.components(separatedBy: "```")[0]) }
-        try #require(blocks.count == 3)
+        try #require(blocks.count == 4)
         let reader = #"{"Version": "2012-10-17", "Statement": []}"#
         let set = try PolicySet.load(
             files: [
-                PolicyFile("orders.yaml", blocks[0]), PolicyFile("agents.yaml", blocks[1]),
-                PolicyFile("approvers.yaml", blocks[2]), PolicyFile("reader.json", reader),
+                PolicyFile("orders.yaml", blocks[0]), PolicyFile("folders.yaml", blocks[1]),
+                PolicyFile("agents.yaml", blocks[2]), PolicyFile("approvers.yaml", blocks[3]),
+                PolicyFile("reader.json", reader),
             ], actions: ActionNames(Catalog.builtIn))
         #expect(try set.says("dynamodb:GetItem") == "allow orders/Read")
         #expect(try set.says("dynamodb:DeleteItem") == "ask orders/DeletesAsk")
         #expect(try set.says("dynamodb:DeleteTable", Resource(orders + "2")) == "ask orders/DropNeedsBoth")
         #expect(try set.says("dynamodb:GetItem", agent: "etl-1") == "deny byDefault")
+        let own = "s3:GetObject"
+        #expect(
+            try set.says(own, Resource("arn:aws:s3:::home/etl-1/a"), agent: "etl-1")
+                == "allow folders/OwnFolder")
+        #expect(try set.says(own, Resource("arn:aws:s3:::home/etl-2/a"), agent: "etl-1") == "deny byDefault")
         #expect(set.agents.agents(forUID: 1501).map(\.owner) == ["mia@example.com"])
     }
 }

@@ -199,12 +199,6 @@ private func sentFields(
         throw .malformed(
             part: "the header", why: "\(candidate.operation.name) has no condition `\(lost.name)`")
     }
-    // Left out, it would leave another resource of that name.
-    guard head["x-amz-outpost-id"] == nil || bound.contains("x-amz-outpost-id") else {
-        throw .malformed(
-            part: "the header",
-            why: "`x-amz-outpost-id`: \(candidate.operation.name) on an outpost is not there")
-    }
     return head.fields.filter { field in
         guard !barredFields.contains(field.name) else { return false }
         if bound.contains(field.name) { return true }

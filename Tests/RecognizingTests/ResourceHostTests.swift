@@ -65,6 +65,45 @@ import Vocabulary
         #expect(call.sealed.signingRegion == "eu-west-1" && call.sealed.path == "/things/lamp/shadow")
     }
 
+    @Test func `an API is called at its stage, and at its root in the default one`() throws {
+        let host = "a1b2c3.execute-api.eu-west-1.amazonaws.com"
+        let staged = try call(
+            "POST", "/_aws/execute-api/\(host)/prod/pets?full=1", setting("execute-api=\(host)/prod"),
+            fields: [
+                ("Content-Type", "application/json"), ("X-Api-Key", "k"), ("X-Forwarded-For", "10.0.0.1"),
+            ],
+            body: "{}"
+        ).sealed
+        #expect(staged.authority == host && staged.path == "/prod/pets" && staged.query == "full=1")
+        #expect(staged.signingName == "execute-api" && staged.signingRegion == "eu-west-1")
+        #expect(Set(staged.fields.map(\.name)) == ["content-type", "x-api-key"])
+        let whole = try call(
+            "GET", "/_aws/execute-api/\(host)/$default/pets", setting("execute-api=\(host)/$default"))
+        #expect(whole.sealed.path == "/pets")
+    }
+
+    @Test func `a function's URL lies below a suffix that has no partition`() throws {
+        let host = "abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-west-1.on.aws"
+        let call = try call("GET", "/run", setting("lambda-url=\(host)"), host: host)
+        #expect(call.sealed.authority == host && call.sealed.signingName == "lambda")
+        for other in [
+            "eu-west-1.on.aws.evil.example", "cn-north-1.on.aws", "mars-1.on.aws", "eu-west-1.off.aws",
+        ] {
+            #expect(throws: ResourceHostError.self) {
+                try ResourceHost(parsing: "lambda-url=abc.lambda-url.\(other)")
+            }
+        }
+    }
+
+    @Test func `a host that owns every path takes nothing from a bare endpoint`() throws {
+        let host = "search-orders-abcdefghijklmnopqrstuvwxyz.eu-west-1.es.amazonaws.com"
+        let setting = try setting("opensearch-domain=\(host)")
+        #expect(throws: RecognitionError.self) { try call("GET", "/_aws/opensearch-domain/logs", setting) }
+        let plain = try call("GET", "/_aws/es/2015-01-01/domain", setting)
+        #expect(plain.meaning.service == "es")
+        #expect(try call("GET", "/logs/k", setting).meaning.service == "s3")
+    }
+
     @Test func `a port is the one that its service has`() throws {
         let host = "db.cluster-c0ffee.eu-west-1.neptune.amazonaws.com:8182"
         let call = try call("GET", "/_aws/neptunedata/\(host)/status", setting("neptunedata=\(host)"))

@@ -156,4 +156,19 @@ import Vocabulary
         #expect(everywhere.meaning.bar == .signatureV4a)
         #expect(try call("GET", bucket + "/k", signedAs: "s3express", setting: setting()).meaning.bar == nil)
     }
+
+    @Test func `what is managed on an outpost goes to its host, and says which outpost`() throws {
+        let fields = [("x-amz-account-id", "111122223333"), ("x-amz-outpost-id", "op-01234567890123456")]
+        let delete = try call(
+            "DELETE", "/v20180820/accesspoint/x", fields, signedAs: "s3-outposts", setting: setting())
+        #expect(delete.sealed.authority == "s3-outposts.us-east-1.amazonaws.com")
+        #expect(delete.sealed.signingName == "s3-outposts")
+        #expect(delete.sealed.path == "/v20180820/accesspoint/x")
+        #expect(pin(delete, "x-amz-outpost-id") == ["op-01234567890123456"])
+        let region = try call(
+            "DELETE", "/v20180820/accesspoint/x", [fields[0]], signedAs: "s3", setting: setting()
+        )
+        #expect(region.sealed.authority == "111122223333.s3-control.us-east-1.amazonaws.com")
+        #expect(region.meaning.pairs.map(\.action.description) == ["s3:DeleteAccessPoint"])
+    }
 }

@@ -210,6 +210,13 @@ private struct HostHint {
         if name.hasSuffix("s3.amazonaws.com"), let s3 = catalog.service(named: "s3") {
             hosts = [HostIndex.Owner(service: s3, host: "s3.amazonaws.com", signingName: nil, basePath: "")]
         }
+        // S3 control on outposts is at the host of S3 on Outposts.
+        if let there = hosts.first(where: { $0.service.name == "s3outposts" }),
+            let control = catalog.service(named: "s3control")
+        {
+            hosts.append(
+                HostIndex.Owner(service: control, host: there.host, signingName: nil, basePath: ""))
+        }
         guard let longest = hosts.max(by: { $0.host.utf8.count < $1.host.utf8.count }) else {
             throw .malformed(part: "Host", why: "no service of the catalog is at `\(shown(name))`")
         }

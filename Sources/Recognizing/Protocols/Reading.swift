@@ -26,7 +26,8 @@ struct Reading {
         guard let named = hints.region ?? setting.region ?? globalRegion(service, variant) else {
             throw .noRegion(service: service.name)
         }
-        let parameters = try readParameters(candidate, request: request, query: query)
+        let parameters = try OutpostNaming.parameters(
+            readParameters(candidate, request: request, query: query), of: operation, head: request.head)
         let route = try S3Route(
             operation, parameters, region: named, variant: variant, account: setting.account, catalog: catalog
         )
@@ -45,7 +46,8 @@ struct Reading {
         self.endpoint = endpoint
         account = setting.account ?? ""
         self.parameters = parameters
-        let ownPrefix = listed == nil ? try filledHostPrefix(operation, parameters) : ""
+        let keepsPrefix = listed == nil && route?.isOutpost != true
+        let ownPrefix = keepsPrefix ? try filledHostPrefix(operation, parameters) : ""
         if listed == nil { try checkHost(hints, operation, ownPrefix) }
         let path = try endpoint.basePath + sentPath(candidate, hints: hints)
         // An endpoint of the operator's that stands for all of AWS takes the bucket in the path.
@@ -131,7 +133,10 @@ private func filledHostPrefix(_ operation: CatalogOperation, _ parameters: JSON)
             continue
         }
         let name = String(piece[..<end])
-        guard let value = parameters[name]?.string, (1...63).contains(value.utf8.count),
+        // The host of a key value store begins with the account of its ARN.
+        let text = parameters[name]?.string
+        guard let value = text.flatMap(ARN.init(parsing:))?.account ?? text,
+            (1...63).contains(value.utf8.count),
             value.utf8.allSatisfy({ $0.isAlphanumeric || $0 == 0x2D })
         else {
             throw .malformed(

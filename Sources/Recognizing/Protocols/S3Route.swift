@@ -15,6 +15,8 @@ struct S3Route {
     /// The owners of directory buckets that the client does not name: AWS refuses a bucket of another
     /// account.
     let pins: [HeaderField]
+    /// Whether it is a call of S3 control on an outpost, whose host has no prefix.
+    var isOutpost = false
 
     /// Nil for a general purpose bucket and for a call without bucket.
     ///
@@ -27,7 +29,19 @@ struct S3Route {
         _ operation: CatalogOperation, _ parameters: JSON, region: String, variant: EndpointVariant,
         account: String?, catalog: Catalog
     ) throws(RecognitionError) {
-        guard operation.service.isS3 else { return nil }
+        guard operation.service.isS3 else {
+            guard operation.service.name.isSame(as: "s3control"),
+                let outpost = parameters[OutpostNaming.member]?.string
+            else { return nil }
+            let there = catalog.service(named: "s3outposts")?.endpoint(region: region, variant: variant)
+            guard let there else {
+                throw .noEndpoint(service: operation.service.name, region: region, variant: variant)
+            }
+            (endpoint, self.region, label, isOutpost) = (there, region, "", true)
+            let isBound = operation.input?.member(named: OutpostNaming.member) != nil
+            pins = isBound ? [] : [HeaderField(OutpostNaming.header, outpost)]
+            return
+        }
         let bucket = try parameters["Bucket"]?.string.map { text throws(RecognitionError) in
             try S3Bucket(parsing: text, part: "Bucket")
         }

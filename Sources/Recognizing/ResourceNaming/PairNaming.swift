@@ -31,7 +31,9 @@ let pairCountMax = 4_000
 /// - SeeAlso: Service Authorization Reference, "Actions, resources, and condition keys".
 func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     var draft = Draft(facts)
-    if let name = exactNamer(service: facts.service, operation: facts.operation) {
+    if facts.service == "s3control", facts.parameters[OutpostNaming.member] != nil {
+        try OutpostNaming.name(&draft)
+    } else if let name = exactNamer(service: facts.service, operation: facts.operation) {
         try name(&draft)
     } else {
         try GenericNaming.name(&draft)

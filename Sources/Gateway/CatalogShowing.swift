@@ -183,6 +183,11 @@ private func json(of operation: CatalogOperation, region: String, variant: Endpo
             case .resource(.id(let prefix)): .object([.init("id_of", .string(prefix))])
             case .resource(.whole(let prefix)): .object([.init("arn_of", .string(prefix))])
             case .account: .string("account")
+            case .text(let text, let isElseAbsent):
+                .object([
+                    .init("text", .string(text)),
+                    .init("else", .string(isElseAbsent ? "absent" : "unknown")),
+                ])
             case .absentUnless(let members): .object([.init("absent_unless", .strings(members))])
             case .computed: .string("computed")
             case .absent: .string("absent")

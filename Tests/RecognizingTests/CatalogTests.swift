@@ -85,7 +85,7 @@ import Vocabulary
                         let name = path.parts(by: 0x2E)[0]
                         #expect(operation.input?.member(named: name) != nil, "\(operation.name) \(path)")
                     }
-                case .literal, .region, .resource, .account, .computed, .absent: break
+                case .literal, .text, .region, .resource, .account, .computed, .absent: break
                 }
                 #expect(operation.actions.indices.contains { fill.isListed(for: $0) }, "\(fill.key)")
             }

@@ -89,7 +89,7 @@ func spelled(_ resource: Resource) -> String {
                     #expect(value == part.value(in: pair.resource).map { .filled([$0]) } ?? .unknown, about)
                 case .account: #expect(value == facts.account.map { .filled([$0]) } ?? .unknown, about)
                 case .absentUnless: #expect(value == .absent || value == .unknown, about)
-                case .computed, .tags: continue
+                case .computed, .tags, .text: continue
                 case .absent: #expect(value == .absent, about)
                 case nil: #expect(value == .unknown, about)
                 }

@@ -11,6 +11,10 @@ A row is `key: source` for an operation, or under `*` for every operation of the
     ... unless A B         the same, but not knowable when the request has A or B
     'text'                 always this
     '{operation}'          always the operation's name
+    text A={Member},B={X}  this text with the members' values in it, `{partition}`, `{region}` and `{account}` too; absent
+                           when the request has none of the members, not knowable when it has only some, or one whose
+                           value is more than letters, digits, blanks and `-_.`
+    text? A={Member}       the same, but not knowable when the request has none
     region                 the region that the call goes to
     id of PREFIX           what follows PREFIX in the sixth part of the pair's own ARN, up to the next / or :
     arn of PREFIX          the pair's own ARN, if its sixth part begins so
@@ -34,10 +38,11 @@ import re
 import naming
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "keys.json")
-FROM_MEMBER, COMPUTED, ABSENT, IF_SAID, LITERAL, TAGS, REGION, ID, ARN, ACCOUNT, ABSENT_UNLESS = range(1, 12)
+FROM_MEMBER, COMPUTED, ABSENT, IF_SAID, LITERAL, TAGS, REGION, ID, ARN, ACCOUNT, ABSENT_UNLESS, TEXT, TEXT_IF_SAID = range(1, 14)
 WORDS = {FROM_MEMBER: "from {}", COMPUTED: "computed", ABSENT: "absent{}", IF_SAID: "from {}, else unknown", LITERAL: "is {}",
          TAGS: "tags of {}", REGION: "region{}", ID: "id of {}", ARN: "arn of {}", ACCOUNT: "account{}",
-         ABSENT_UNLESS: "absent unless {}"}
+         ABSENT_UNLESS: "absent unless {}", TEXT: "text {}", TEXT_IF_SAID: "text {}, else unknown"}
+PLACES = ("partition", "region", "account")
 # What an action that only tags a new resource is certainly judged by.
 OF_ANY_ACTION = (LITERAL, REGION, ID, ARN, ACCOUNT)
 OF_TAGGING = re.compile("^aws:|req-tag|encryptioncontext", re.IGNORECASE)
@@ -78,6 +83,10 @@ class Rows:
                     if how == ABSENT_UNLESS and name == "*":
                         continue
                     raise ValueError(f"keys.json: {service.name}.{name}: {key}: the operation has not all of {others}")
+                if how in (TEXT, TEXT_IF_SAID):
+                    members = [one for one in re.findall(r"\{([^}]*)\}", what) if one not in PLACES]
+                    if not all(naming.reaches(service, operation, one) for one in members):
+                        continue
                 if how in (ID, ARN) and what not in kinds(key):
                     continue
                 self.used.add((service.name, name, key))
@@ -136,7 +145,8 @@ def parse(source, operation):
         return LITERAL, source.strip("'").replace("{operation}", operation.name)
     if source in ("absent", "region", "account"):
         return {"absent": ABSENT, "region": REGION, "account": ACCOUNT}[source], ""
-    for words, how in (("id of ", ID), ("arn of ", ARN), ("absent unless ", ABSENT_UNLESS)):
+    for words, how in (("id of ", ID), ("arn of ", ARN), ("absent unless ", ABSENT_UNLESS), ("text ", TEXT),
+                       ("text? ", TEXT_IF_SAID)):
         if source.startswith(words):
             return how, source.removeprefix(words)
     if source.startswith("tags "):

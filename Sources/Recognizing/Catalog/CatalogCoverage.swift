@@ -181,7 +181,7 @@ extension CatalogKeySource {
     fileprivate var isAbsent: Bool {
         switch self {
         case .absent, .absentUnless: true
-        case .member, .memberIfAny, .literal, .tags, .region, .resource, .account, .computed: false
+        case .member, .memberIfAny, .literal, .text, .tags, .region, .resource, .account, .computed: false
         }
     }
 }

@@ -22,6 +22,8 @@ package struct CatalogKeyFill: Sendable {
         case 9: .resource(.whole(of: what))
         case 10: .account
         case 11: .absentUnless(what.parts(by: 0x20))
+        case 12: .text(what, isElseAbsent: true)
+        case 13: .text(what, isElseAbsent: false)
         default: .absent
         }
     }
@@ -62,6 +64,9 @@ package enum CatalogKeySource: Hashable, Sendable {
     case resource(ConditionKeys.ResourcePart)
     /// The gateway's own account.
     case account
+    /// A text with the values of members in braces: `VPCId={VPC.VPCId},VPCRegion={VPC.VPCRegion}`; absent or
+    /// not knowable when the request has none of them.
+    case text(String, isElseAbsent: Bool)
     /// Absent when the request has none of these members, else not knowable.
     case absentUnless([String])
     /// Naming works it out from the request.
@@ -80,6 +85,8 @@ package enum CatalogKeySource: Hashable, Sendable {
         case .resource(.id(let prefix)): "what follows `\(prefix)` in the resource's ARN"
         case .resource(.whole(let prefix)): "the resource's own ARN, of \(prefix)"
         case .account: "the gateway's own account"
+        case .text(let text, let isElseAbsent):
+            "\(text), else \(isElseAbsent ? "absent" : "not knowable")"
         case .absentUnless(let members):
             "absent if the request has no \(members.joined(separator: " and no ")), else not knowable"
         case .computed: "worked out, as far as the request says it"

@@ -78,10 +78,14 @@ struct KeyFilling {
         case .tags(let text): sayTags(key, family, text, of: scope)
         case .account:
             if let account = facts.account { keys.say(key, .filled([account]), of: scope) }
-        case .absentUnless(let members):
-            if members.allSatisfy({ Self.found(at: $0, in: facts.parameters) == .null }) {
+        case .text(let text, let isElseAbsent):
+            if let value = value(of: text) {
+                keys.say(key, .filled([value]), of: scope)
+            } else if isElseAbsent, members(of: text).allSatisfy({ isNothing(at: $0) }) {
                 keys.say(key, .absent, of: scope)
             }
+        case .absentUnless(let members):
+            if members.allSatisfy({ isNothing(at: $0) }) { keys.say(key, .absent, of: scope) }
         }
     }
 
@@ -183,6 +187,40 @@ struct KeyFilling {
         case .bool(let truth): truth ? "true" : "false"
         case .number(let text): Int64(text).flatMap { String($0) == text ? text : nil }
         case .null, .array, .object: nil
+        }
+    }
+
+    private func isNothing(at path: String) -> Bool { Self.found(at: path, in: facts.parameters) == .null }
+
+    /// `text` with what stands in braces replaced: a member's one text, or a part of the place. Nil when one
+    /// is not there, or holds a sign that could be taken for one of the text's own.
+    private func value(of text: String) -> String? {
+        var value = ""
+        for (number, part) in text.parts(by: 0x7B).enumerated() {
+            let halves = number == 0 ? ["", part] : part.parts(by: 0x7D, maxSplits: 1)
+            guard halves.count == 2, let inner = number == 0 ? "" : inserted(halves[0]) else { return nil }
+            value += inner + halves[1]
+        }
+        return value
+    }
+
+    private func inserted(_ name: String) -> String? {
+        switch name {
+        case "partition": return facts.partition
+        case "region": return facts.region.isEmpty ? nil : facts.region
+        case "account": return facts.account
+        default:
+            guard let texts = Self.texts(at: name, in: facts.parameters), texts.count == 1,
+                texts[0].isName(others: "-_. ")
+            else { return nil }
+            return texts[0]
+        }
+    }
+
+    /// The members in the braces of `text`.
+    private func members(of text: String) -> [String] {
+        text.parts(by: 0x7B).dropFirst().map { $0.parts(by: 0x7D)[0] }.filter {
+            !["partition", "region", "account"].contains($0)
         }
     }
 

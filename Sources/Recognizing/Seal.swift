@@ -199,10 +199,14 @@ private func sentFields(
         throw .malformed(
             part: "the header", why: "\(candidate.operation.name) has no condition `\(lost.name)`")
     }
+    let isTargeted = [.awsJSON10, .awsJSON11].contains(candidate.wireProtocol)
     return head.fields.filter { field in
         guard !barredFields.contains(field.name) else { return false }
         if bound.contains(field.name) { return true }
-        if bodyFields.contains(field.name), !hasBody { return false }
+        if bodyFields.contains(field.name), !hasBody {
+            // Without it a call with a target would be none.
+            return isTargeted && field.name == "content-type"
+        }
         return commonFields.contains(field.name)
             || prefixes.contains { prefix in
                 !prefix.isEmpty && field.name.utf8.count > prefix.utf8.count && field.name.hasPrefix(prefix)

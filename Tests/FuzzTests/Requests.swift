@@ -137,7 +137,8 @@ private func checkCandidate(_ candidate: Candidate, _ stripped: StrippedHead, _ 
     if [.restJSON, .restXML].contains(candidate.wireProtocol) {
         must(stripped.head.method == operation.method, "a \(operation.method) that came as another method")
         for label in candidate.labels {
-            must(label.value.utf8.count <= stripped.head.target.utf8.count + 64, "a label from nowhere")
+            let given = stripped.head.target.utf8.count + (stripped.head["host"] ?? "").utf8.count
+            must(label.value.utf8.count <= given + 64, "a label from nowhere")
         }
     } else if !candidate.form.isEmpty {
         must(candidate.form.allSatisfy { $0.name != "Action" && $0.name != "Version" }, "a key in the form")

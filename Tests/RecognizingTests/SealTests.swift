@@ -104,6 +104,15 @@ import Vocabulary
         }
     }
 
+    @Test func `a call with a target keeps its content type where it has no body`() throws {
+        let said = [
+            ("x-amz-target", "AmazonSSM.DescribeParameters"), ("content-type", "application/x-amz-json-1.1"),
+        ]
+        #expect(fields(try call("POST", "/", said, service: "ssm")) == said.map { "\($0.0): \($0.1)" })
+        let read = try call("GET", "/logs/k", [("content-type", "text/plain")])
+        #expect(!read.sealed.fields.contains { $0.name == "content-type" })
+    }
+
     @Test func `a batch holds a thousand keys and no more`() throws {
         func delete(_ count: Int) throws -> Call {
             let keys = (0..<count).map { "<Object><Key>\($0)</Key></Object>" }.joined()

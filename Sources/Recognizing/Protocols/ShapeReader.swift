@@ -67,6 +67,10 @@ struct ShapeReader {
     {
         var read: [JSON.Member] = []
         var seen: Set<[UInt8]> = []
+        // A byte string or a timestamp is no structure.
+        guard !isCBOR || !members.contains(where: { CBORReader.isMark($0.name) }) else {
+            throw .malformed(part: part, why: "`\(path())` is not a structure")
+        }
         // Names that the model does not have are looked up in vain: a million of them would take seconds.
         guard members.count <= shape.members.count + unmodeledCountMax else {
             let path = path()

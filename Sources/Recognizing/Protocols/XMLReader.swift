@@ -33,10 +33,24 @@ struct XMLElement: Hashable {
     fileprivate init(name: String) { self.name = name }
 }
 
+/// What `xsi` stands for.
+private let schemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
+
+/// Whether `namespace` is one of AWS: `http://s3.amazonaws.com/doc/2006-03-01/`, with which tools take
+/// liberties.
+private func isOfAWS(_ namespace: String) -> Bool {
+    let parts = namespace.parts(by: 0x2F)
+    return parts.count > 3 && ["http:", "https:"].contains(parts[0]) && parts[1].isEmpty
+        && parts[2].ends(with: ".amazonaws.com")
+}
+
 private struct XMLReader {
     let bytes: [UInt8]
     var at = 0
     var count = 0
+    /// Whether `xsi` is declared; and whether an element used it before it was.
+    private var bindsXSI = false
+    private var isUnbound = false
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -60,6 +74,7 @@ private struct XMLReader {
         let root = try element(depth: 1)
         skipBlanks()
         guard at == bytes.count else { throw fail("something follows the root element") }
+        guard !isUnbound else { throw fail("`xsi` is declared nowhere") }
         return root
     }
 
@@ -103,6 +118,8 @@ private struct XMLReader {
         of element: inout XMLElement, isRoot: Bool
     ) throws(RecognitionError) -> Bool {
         var seen: Set<String> = []
+        var bearsType = false
+        defer { isUnbound = isUnbound || bearsType && !bindsXSI }
         while true {
             let hadBlank = skipBlanks()
             if starts(with: "/>") {
@@ -123,10 +140,15 @@ private struct XMLReader {
             let value = try characters(until: quote)
             guard take(quote) else { throw fail("an attribute does not end") }
             guard seen.insert(fullName).inserted else { throw fail("an attribute is there twice") }
-            // A namespace below the root would make elements mean what their names do not say.
-            if fullName.isSame(as: "xmlns"), isRoot { continue }
-            if fullName.isSame(as: "xmlns:xsi") { continue }
+            // A namespace below the root, or one that is not AWS's, would make elements mean what their names
+            // do not say.
+            if fullName.isSame(as: "xmlns"), isRoot, isOfAWS(value) { continue }
+            if fullName.isSame(as: "xmlns:xsi"), value.isSame(as: schemaInstance) {
+                bindsXSI = true
+                continue
+            }
             guard fullName.isSame(as: "xsi:type") else { throw fail("an attribute that is not taken") }
+            bearsType = true
             element.attributes.append((fullName, value))
         }
     }

@@ -89,6 +89,9 @@ extension Draft {
         guard let arn = ARN(parsing: text), arn.service == service,
             kinds.isEmpty || kinds.contains(where: { arn.resource.begins(with: $0) })
         else { throw parameters.malformed(member, "is no ARN of \(service)") }
+        guard !text.utf8.contains(where: { $0 == 0x2A || $0 == 0x3F }) else {
+            throw parameters.malformed(member, "is a pattern and no ARN")
+        }
         return Resource(text)
     }
 

@@ -73,6 +73,77 @@ private func named(
                 == ["arn:aws:bedrock:us-east-1:111122223333:imported-model/<unknown>"])
     }
 
+    @Test func `what a part of an ARN names lies where the ARN does, and parts of two places name nothing`()
+        throws
+    {
+        func rule(_ service: String, _ listener: String) throws -> [String] {
+            try named(
+                "vpc-lattice", "GetRule",
+                [
+                    "serviceIdentifier": .string(service), "listenerIdentifier": .string(listener),
+                    "ruleIdentifier": "r",
+                ]
+            ).pairs.map(\.resource.description)
+        }
+        let service = "arn:aws:vpc-lattice:eu-west-1:444455556666:service/s"
+        let name = "service/s/listener/l/rule/r"
+        #expect(try rule(service, "l") == ["arn:aws:vpc-lattice:eu-west-1:444455556666:\(name)"])
+        #expect(
+            try rule(service, "\(service)/listener/l")
+                == ["arn:aws:vpc-lattice:eu-west-1:444455556666:\(name)"])
+        let here = "arn:aws:vpc-lattice:us-east-1:111122223333:service/s"
+        #expect(
+            try rule(here, "\(here)/listener/l") == ["arn:aws:vpc-lattice:us-east-1:111122223333:\(name)"])
+        #expect(try rule(service, "\(here)/listener/l") == ["arn:aws:vpc-lattice:<unknown>"])
+        #expect(try rule(here, "\(service)/listener/l") == ["arn:aws:vpc-lattice:<unknown>"])
+        // Nor does one of an account, and another account beside it.
+        func endpoint(_ account: JSON) throws -> [String] {
+            try named(
+                "bedrock-agentcore", "InvokeAgentRuntime",
+                [
+                    "agentRuntimeArn": "arn:aws:bedrock-agentcore:us-east-1:444455556666:runtime/r",
+                    "accountId": account,
+                ]
+            ).pairs.map(\.resource.description).filter { $0.contains("endpoint") || $0.contains("<unknown>") }
+        }
+        let there = ["arn:aws:bedrock-agentcore:us-east-1:444455556666:runtime/r/runtime-endpoint/DEFAULT"]
+        #expect(try endpoint(.null) == there)
+        #expect(try endpoint("444455556666") == there)
+        #expect(try endpoint("777788889999") == ["arn:aws:bedrock-agentcore:<unknown>"])
+    }
+
+    @Test func `a role is named with its path, with an unknown one, or not at all`() throws {
+        func role(_ text: String) throws -> String? {
+            try named(
+                "glue", "CreateJob", ["Name": "j", "Role": .string(text), "Command": ["Name": "glueetl"]]
+            )
+            .pairs.map(\.resource.description).first { $0.hasPrefix("arn:aws:iam:") }
+        }
+        #expect(try role("glue") == "arn:aws:iam::111122223333:role/<unknown>glue")
+        #expect(try role("service-role/glue") == "arn:aws:iam::111122223333:role/service-role/glue")
+        for text in ["/glue", "service-role/", "a//b", "a/b c"] {
+            #expect(throws: RecognitionError.self) { try role(text) }
+        }
+    }
+
+    @Test func `a member at any depth counts`() throws {
+        let set: JSON = [
+            "IPSetReferenceStatement": ["ARN": "arn:aws:wafv2:us-east-1:111122223333:regional/ipset/s/1"]
+        ]
+        let deep: JSON = ["AndStatement": ["Statements": [["NotStatement": ["Statement": set]]]]]
+        for statement in [set, deep] {
+            let pairs = try named(
+                "wafv2", "UpdateRuleGroup",
+                ["Name": "g", "Scope": "REGIONAL", "Id": "2", "Rules": [["Statement": statement]]]
+            ).pairs
+            #expect(
+                Set(pairs.map(\.resource.description)) == [
+                    "arn:aws:wafv2:us-east-1:111122223333:regional/rulegroup/g/2",
+                    "arn:aws:wafv2:us-east-1:111122223333:regional/ipset/s/1",
+                ])
+        }
+    }
+
     @Test func `levels are the actions' own, sensitivity is the operation's`() throws {
         let copy = try named(
             "s3", "CopyObject", ["Bucket": "logs", "Key": "k", "CopySource": "src/k", "ACL": "private"])

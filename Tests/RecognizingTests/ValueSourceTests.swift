@@ -11,6 +11,8 @@ import Vocabulary
         let parameters = try JSON(parsing: Array(parameters.utf8))
         switch try ValueSource(source).value(in: parameters, element: nil, of: nil, at: place) {
         case .text(let text, _): return text
+        case .elsewhere(let text, _, let place):
+            return "\(text) in \(place.region) of \(place.account ?? "?")"
         case .unreadable(let whole):
             #expect(parameters.members?.contains { $0.value.string == whole } == true)
             return "(unreadable)"
@@ -42,9 +44,20 @@ import Vocabulary
             ("A ~ arn(cluster/)", "web", "web"),
             ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:111122223333:cluster/web", "web"),
             ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:111122223333:service/web", "(unreadable)"),
-            // Another account, region or partition is another resource of the same name.
-            ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:444455556666:cluster/web", "(unreadable)"),
-            ("A ~ arn(cluster/)", "arn:aws:ecs:eu-west-1:111122223333:cluster/web", "(unreadable)"),
+            // Another account or region is another resource of the same name, another partition is none.
+            (
+                "A ~ arn(cluster/)", "arn:aws:ecs:us-east-1:444455556666:cluster/web",
+                "web in us-east-1 of 444455556666"
+            ),
+            (
+                "A ~ arn(cluster/) ~ first(/)", "arn:aws:ecs:eu-west-1:111122223333:cluster/web/x",
+                "web in eu-west-1 of 111122223333"
+            ),
+            ("A ~ arn(cluster/)", "arn:aws:ecs:us-east-1::cluster/web", "web"),
+            ("A ~ owner", "arn:aws:x:us-east-1:444455556666:y", "444455556666"), ("A ~ owner", "y", nil),
+            ("A ~ home", "arn:aws:x:eu-west-1:444455556666:y", "eu-west-1"),
+            ("A ~ owner", "arn:aws:s3:::b", nil),
+            ("A ~ rest(:) ~ then(/)", "a:b", "b/"), ("A ~ rest(:) ~ then(/)", "a", nil),
             ("A ~ arn(cluster/)", "arn:aws-cn:ecs:us-east-1:111122223333:cluster/web", "(unreadable)"),
             ("A ~ before(:)", "arn:aws:x:us-east-1:111122223333:y", "arn:aws:x:us-east-1:111122223333:y"),
             ("A ~ last(/)", "a/", "(unreadable)"), ("A ~ id(vol-)", "vol-1", "vol-1"),
@@ -99,7 +112,9 @@ import Vocabulary
             ("!A", "{}", true), ("!A", #"{"A": "x"}"#, false),
             ("A='x'", #"{"A": "x"}"#, true), ("A='x'", #"{"A": "xy"}"#, false), ("A='x'", "{}", false),
             ("A^='x'", #"{"A": "xy"}"#, true), ("A^='x'", #"{"A": "y"}"#, false),
-            ("A*=':x/'", #"{"A": "a:x/b"}"#, true), ("A*=':x/'", #"{"A": "a:y-x/b"}"#, false),
+            ("A$='/x'", #"{"A": "a/x"}"#, true), ("A$='/x'", #"{"A": "a/xy"}"#, false),
+            ("!A$='/x'", #"{"A": "a/x"}"#, false), ("A*=':x/'", #"{"A": "a:x/b"}"#, true),
+            ("A*=':x/'", #"{"A": "a:y-x/b"}"#, false),
             ("!A='x'", #"{"A": "x"}"#, false), ("!A='x'", #"{"A": "y"}"#, true), ("!A='x'", "{}", true),
             ("!A^='x'", #"{"A": "xy"}"#, false), ("!A^='x'", #"{"A": "y"}"#, true),
             ("A & !B", #"{"A": "x"}"#, true), ("A & !B", #"{"A": "x", "B": "y"}"#, false),

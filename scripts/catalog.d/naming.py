@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "naming")
 PLACE = ("Partition", "Region", "Account")
 VARIABLE = re.compile(r"\$\{([^}]+)\}")
-PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
+PATH = re.compile(r"[A-Za-z0-9_-]+(\[\]|\{\})*(\.\*\*)?(\.[A-Za-z0-9_-]+(\[\]|\{\})*)*$")
 # What a transform does is said where it is done: Sources/Recognizing/ResourceNaming/ValueSource.swift.
 TRANSFORM = re.compile(
-    r"(arn|after|before|begins|id|last|first|rest|only|not|plain)\(([^()]*)\)$|(lower|upper|global|plain|account|sixth|owner)$")
-CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=|\*=)'([^']*)')?$")
+    r"(arn|after|before|begins|id|last|first|rest|only|not|plain|then)\(([^()]*)\)$|(lower|upper|global|plain|account|sixth|owner|home)$")
+CONDITION = re.compile(r"(!?)(\S+?)(?:(=|\^=|\*=|\$=)'([^']*)')?$")
 
 
 class NamingError(ValueError):
@@ -39,6 +39,7 @@ def choices(source):
 def reaches(service, operation, path):
     """Whether the input of `operation` has a member at `path`."""
     shapes, name = service.shapes, operation.input_name
+    path, deep, rest = path.partition(".**.")
     for step in path.split("."):
         member = re.match(r"[A-Za-z0-9_-]+", step)[0]
         if not name or shapes[name]["type"] != "structure" or member not in shapes[name].get("members", {}):
@@ -48,7 +49,8 @@ def reaches(service, operation, path):
             if shapes[name]["type"] != ("list" if mark == "[]" else "map"):
                 return False
             name = shapes[name]["member" if mark == "[]" else "value"]["shape"]
-    return True
+    # At any depth: some structure of the service has the member.
+    return not deep or any(rest.split(".")[0] in shape.get("members", {}) for shape in shapes.values())
 
 
 def conditions(text):

@@ -10,7 +10,7 @@ struct ARN: Hashable, Sendable {
     let service: String
     /// May be empty.
     let region: String
-    /// 12 digits, `aws`, or empty.
+    /// 12 digits, `aws`, `aws-managed` (Network Firewall's own rule groups), or empty.
     let account: String
     /// The sixth part, with every further colon.
     let resource: String
@@ -21,7 +21,7 @@ struct ARN: Hashable, Sendable {
         guard parts.count == 6, parts[0] == "arn", parts[1].begins(with: "aws"),
             parts[1].utf8.allSatisfy({ $0.isLowerAlphanumeric || $0 == 0x2D }),
             parts[2].isName(others: "-"), parts[3].isEmpty || parts[3].isName(others: "-"),
-            parts[4].isEmpty || parts[4] == "aws" || parts[4].isAccount,
+            parts[4].isEmpty || ["aws", "aws-managed"].contains(parts[4]) || parts[4].isAccount,
             !parts[5].isEmpty, parts[5].utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         (self.text, partition, service) = (text, parts[1], parts[2])

@@ -181,7 +181,7 @@ enum GenericNaming {
         _ element: JSON?, of list: String?, _ taken: Set<String>, _ draft: Draft
     ) throws(RecognitionError) -> Share? {
         let format = ARNFormat(type.arnFormat)
-        var values: [String: String] = [:]
+        var (values, places): ([String: String], Set<Place>) = ([:], [])
         var (known, wanted) = (0, 0)
         for (name, source) in sources {
             let isPlace = ARNFormat.placeNames.contains(name)
@@ -191,16 +191,7 @@ enum GenericNaming {
             {
             case .text(let text, _) where text.begins(with: "arn:"), .unreadable(let text):
                 filled.named.insert(text)
-                if taken.contains(text) { return .all }
-                // A name that is an ARN after all names the whole resource, if it is one of this type. Of
-                // what lies elsewhere in the service nothing is known; what is of another is none of it.
-                let arn = ARN(parsing: text)
-                if let arn, format.fits(arn) {
-                    filled.resources.append(Resource(text))
-                } else {
-                    let isElsewhere = arn.map { type.arnFormat.parts(by: 0x3A)[2] == $0.service } ?? false
-                    filled.resources.append(isElsewhere ? anything(of: [type], draft.place) : .unknown)
-                }
+                if !taken.contains(text) { filled.resources.append(whole(text, of: type, draft.place)) }
                 return .all
             case .text(let text, let whole):
                 filled.named.insert(whole)
@@ -210,6 +201,14 @@ enum GenericNaming {
                 }
                 values[name] = text
                 known += isPlace ? 0 : 1
+                if whole.begins(with: "arn:") { places.insert(draft.place) }
+                if name.utf8.elementsEqual((sources.last?.name ?? "").utf8) { filled.saysLast = true }
+            case .elsewhere(let text, let whole, let there):
+                filled.named.insert(whole)
+                if taken.contains(whole) { return .all }
+                values[name] = text
+                known += isPlace ? 0 : 1
+                places.insert(there)
                 if name.utf8.elementsEqual((sources.last?.name ?? "").utf8) { filled.saysLast = true }
             // No account of another: the call's own.
             case .ofAnother where isPlace: continue
@@ -219,8 +218,25 @@ enum GenericNaming {
             case nil: continue
             }
         }
-        filled.resources.append(format.resource(draft.place, values))
+        // Parts of ARNs that lie in two places make no name, nor do those of one and an account said beside it.
+        let isOneName =
+            places.count < 2
+            && places.subtracting([draft.place]).allSatisfy { there in
+                (values["Account"] ?? there.account) == there.account
+                    && (values["Region"] ?? there.region) == there.region
+            }
+        filled.resources.append(
+            isOneName
+                ? format.resource(places.first ?? draft.place, values) : anything(of: [type], draft.place))
         return known == wanted ? .all : known == 0 ? Share.none : .some
+    }
+
+    /// The resource that `text` is where a name belongs: an ARN names the whole, if it is one of `type`. Of
+    /// what is another's in the service nothing is known; what is of another service is none of it.
+    private static func whole(_ text: String, of type: CatalogResource, _ place: Place) -> Resource {
+        guard let arn = ARN(parsing: text) else { return .unknown }
+        if ARNFormat(type.arnFormat).fits(arn) { return Resource(text) }
+        return type.arnFormat.parts(by: 0x3A)[2] == arn.service ? anything(of: [type], place) : .unknown
     }
 
     /// The values at `path`, whatever they are; nulls are absent.
@@ -229,6 +245,10 @@ enum GenericNaming {
         // No path: the value itself.
         guard !path.isEmpty else { return current.filter { $0 != .null } }
         for step in path.parts(by: 0x2E) {
+            if step.utf8.elementsEqual("**".utf8) {
+                current = current.flatMap(allWithin)
+                continue
+            }
             let name = String(decoding: step.utf8.prefix { $0 != 0x5B && $0 != 0x7B }, as: UTF8.self)
             current = current.compactMap { $0[name] }
             var suffix = step.utf8.dropFirst(name.utf8.count)
@@ -238,6 +258,12 @@ enum GenericNaming {
             }
         }
         return current.filter { $0 != .null }
+    }
+
+    /// `json`, and all that stands in it at any depth.
+    private static func allWithin(_ json: JSON) -> [JSON] {
+        let inner = json.array ?? (json.members ?? []).map(\.value)
+        return [json] + inner.flatMap(allWithin)
     }
 
     /// Whether the request says something at `path`: an empty list or map says nothing.

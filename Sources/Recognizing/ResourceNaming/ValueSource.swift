@@ -6,27 +6,32 @@ import Vocabulary
 /// Alternatives stand between ` | `; the first that the request has counts. Each is a text in quotes, or a
 /// member path with what is done to its value after ` ~ `:
 ///
-/// - `arn(cluster/)`: of an ARN what follows `cluster/` in its sixth part, anything else as it is;
+/// - `arn(cluster/)`: of an ARN what follows `cluster/` in its sixth part, anything else as it is; if the ARN
+///   lies in another account or region, so does what it names;
 /// - `after(/hostedzone/)`: without that beginning, if it begins so; `before(:)`: up to the first colon;
 /// - `last(/)`, `first(/)`: the last, the first part between slashes; `rest(:)`: what the first colon leaves,
 ///   nothing if there is none;
 /// - `id(vol-)`: the whole, if it begins so and goes on in letters and digits: else it names a resource of
 ///   another type;
 /// - `begins(r-)`: the same with anything after that beginning;
-/// - `sixth`: an ARN's sixth part, `owner`: its account, wherever it lies; nothing of any other value;
+/// - `sixth`: an ARN's sixth part, `owner`: its account, `home`: its region, wherever it lies; nothing of any
+///   other value;
 /// - `plain`: letters, digits and hyphens, and those of `plain(_.)`; any other value says no name (an alias
 ///   is no key's id);
 /// - `account`: twelve digits, the account that owns the resource; of anything else nothing is known;
 /// - `only(pcs_)`: nothing unless it begins so; `not(alias/)`: nothing if it, or its ARN's last part, does;
-/// - `lower`, `upper`: in that case; `global`: `CLOUDFRONT` as `global`, which ARNs of WAF call that scope.
+/// - `then(/)`: with that after it; `lower`, `upper`: in that case; `global`: `CLOUDFRONT` as `global`, which
+///   ARNs of WAF call that scope.
 ///
-/// An ARN is left as it is by all but `arn`, `sixth`, `owner` and `not`: it names a whole resource, or
+/// An ARN is left as it is by all but `arn`, `sixth`, `owner`, `home` and `not`: it names a whole resource, or
 /// nothing.
 struct ValueSource {
     /// A value as the request says it.
     enum Value: Hashable {
         /// A value, and the text of the request that it was made of.
         case text(String, of: String)
+        /// A value that is a part of an ARN that lies elsewhere: the resource lies there too.
+        case elsewhere(String, of: String, Place)
         /// The request names something here that is no value of the variable: this text.
         case unreadable(String)
         /// This text names a resource of another type.
@@ -91,6 +96,7 @@ struct ValueSource {
     /// `whole` after all `transforms`; nil when nothing is left of it.
     private static func changed(_ whole: String, by transforms: [Substring], at place: Place) -> Value? {
         var text = whole
+        var elsewhere: Place?
         for transform in transforms {
             let name = transform.utf8.prefix { $0 != 0x28 }
             let argument = String(
@@ -104,17 +110,21 @@ struct ValueSource {
             }
             if name.elementsEqual("arn".utf8) {
                 guard isARN else { continue }
-                // What lies elsewhere is no name here.
                 guard let arn = ARN(parsing: text), let rest = arn.resource.after(argument), !rest.isEmpty,
-                    arn.partition == place.partition, arn.region.isEmpty || arn.region == place.region,
-                    arn.account.isEmpty || arn.account == place.account
+                    arn.partition == place.partition
                 else { return .unreadable(whole) }
+                let there = Place(
+                    partition: place.partition, region: arn.region.isEmpty ? place.region : arn.region,
+                    account: arn.account.isEmpty ? place.account : arn.account)
+                if there != place { elsewhere = there }
                 text = rest
                 continue
             }
-            if name.elementsEqual("sixth".utf8) || name.elementsEqual("owner".utf8) {
+            if ["sixth", "owner", "home"].contains(where: { name.elementsEqual($0.utf8) }) {
                 guard let arn = ARN(parsing: text) else { return nil }
-                text = name.elementsEqual("owner".utf8) ? arn.account : arn.resource
+                text =
+                    name.elementsEqual("owner".utf8)
+                    ? arn.account : name.elementsEqual("home".utf8) ? arn.region : arn.resource
                 if text.isEmpty { return nil }
                 continue
             }
@@ -142,18 +152,20 @@ struct ValueSource {
             case "global": text = text.utf8.elementsEqual("CLOUDFRONT".utf8) ? "global" : text
             case "lower": text = text.asciiLowercased
             case "upper": text = String(decoding: text.utf8.map(\.uppercased), as: UTF8.self)
+            case "then": text += argument
             // INVARIANT: the generator refuses every other name. Were one to come here, nothing is named.
             default: return .unreadable(whole)
             }
         }
-        return text.isEmpty ? .unreadable(whole) : .text(text, of: whole)
+        if text.isEmpty { return .unreadable(whole) }
+        return elsewhere.map { .elsewhere(text, of: whole, $0) } ?? .text(text, of: whole)
     }
 }
 
 /// When an action is needed or a resource touched: all terms between ` & ` of one part between ` or ` hold.
 ///
 /// `Member`: the request says something there; `Member='x'`: a value is `x`; `Member^='x'`: one begins with
-/// `x`; `Member*='x'`: one contains `x`; `!` before any of them: it is not so.
+/// `x`; `Member*='x'`: one contains `x`; `Member$='x'`: one ends with `x`; `!` before any of them: it is not so.
 struct CallCondition {
     private let text: String
 
@@ -173,13 +185,14 @@ struct CallCondition {
     }
 
     private static func holds(_ term: String, in parameters: JSON) throws(RecognitionError) -> Bool {
-        let path = String(decoding: term.utf8.prefix { !"=^*".utf8.contains($0) }, as: UTF8.self)
+        let path = String(decoding: term.utf8.prefix { !"=^*$".utf8.contains($0) }, as: UTF8.self)
         guard path.utf8.count < term.utf8.count else { return GenericNaming.isSaid(path, in: parameters) }
         let wanted = String(decoding: term.utf8.drop { $0 != 0x27 }.dropFirst().dropLast(), as: UTF8.self)
         let comparison = term.utf8.dropFirst(path.utf8.count).first
         return try GenericNaming.values(at: path, in: parameters).contains {
             switch comparison {
             case 0x5E: $0.begins(with: wanted)
+            case 0x24: $0.ends(with: wanted)
             case 0x2A: $0.split(by: wanted).count > 1
             default: $0.utf8.elementsEqual(wanted.utf8)
             }

@@ -30,6 +30,13 @@ struct ARN: Hashable, Sendable {
 
     /// Where it lies.
     var place: Place { Place(partition: partition, region: region, account: account) }
+
+    /// Where it lies; what it leaves out is as in `place`.
+    func place(or place: Place) -> Place {
+        Place(
+            partition: partition, region: region.isEmpty ? place.region : region,
+            account: account.isEmpty ? place.account : account)
+    }
 }
 
 /// The partition, region and account of a resource; an account that nobody said is nil.

@@ -205,7 +205,7 @@ enum GenericNaming {
                 if name.utf8.elementsEqual((sources.last?.name ?? "").utf8) { filled.saysLast = true }
             case .elsewhere(let text, let whole, let there):
                 filled.named.insert(whole)
-                if taken.contains(whole) { return .all }
+                if taken.contains(whole), ARN(parsing: whole).map(format.fits) == true { return .all }
                 values[name] = text
                 known += isPlace ? 0 : 1
                 places.insert(there)
@@ -218,7 +218,8 @@ enum GenericNaming {
             case nil: continue
             }
         }
-        // Parts of ARNs that lie in two places make no name, nor do those of one and an account said beside it.
+        // Parts of ARNs that lie in two places make no name; nor do those of one, with another account said
+        // beside it.
         let isOneName =
             places.count < 2
             && places.subtracting([draft.place]).allSatisfy { there in

@@ -23,8 +23,8 @@ import Vocabulary
 /// - `then(/)`: with that after it; `lower`, `upper`: in that case; `global`: `CLOUDFRONT` as `global`, which
 ///   ARNs of WAF call that scope.
 ///
-/// An ARN is left as it is by all but `arn`, `sixth`, `owner`, `home` and `not`: it names a whole resource, or
-/// nothing.
+/// An ARN is left as it is by all but `arn`, `sixth`, `owner`, `home` and `not`: it names a whole resource,
+/// or nothing.
 struct ValueSource {
     /// A value as the request says it.
     enum Value: Hashable {
@@ -93,6 +93,16 @@ struct ValueSource {
         return other
     }
 
+    /// What the transform of that name takes from an ARN, wherever it lies; nil for every other name.
+    private static func part(named name: Substring.UTF8View.SubSequence) -> ((ARN) -> String)? {
+        switch String(decoding: name, as: UTF8.self) {
+        case "sixth": \.resource
+        case "owner": \.account
+        case "home": \.region
+        default: nil
+        }
+    }
+
     /// `whole` after all `transforms`; nil when nothing is left of it.
     private static func changed(_ whole: String, by transforms: [Substring], at place: Place) -> Value? {
         var text = whole
@@ -113,19 +123,14 @@ struct ValueSource {
                 guard let arn = ARN(parsing: text), let rest = arn.resource.after(argument), !rest.isEmpty,
                     arn.partition == place.partition
                 else { return .unreadable(whole) }
-                let there = Place(
-                    partition: place.partition, region: arn.region.isEmpty ? place.region : arn.region,
-                    account: arn.account.isEmpty ? place.account : arn.account)
+                let there = arn.place(or: place)
                 if there != place { elsewhere = there }
                 text = rest
                 continue
             }
-            if ["sixth", "owner", "home"].contains(where: { name.elementsEqual($0.utf8) }) {
-                guard let arn = ARN(parsing: text) else { return nil }
-                text =
-                    name.elementsEqual("owner".utf8)
-                    ? arn.account : name.elementsEqual("home".utf8) ? arn.region : arn.resource
-                if text.isEmpty { return nil }
+            if let part = part(named: name) {
+                guard let arn = ARN(parsing: text), !part(arn).isEmpty else { return nil }
+                text = part(arn)
                 continue
             }
             if isARN { continue }
@@ -165,7 +170,8 @@ struct ValueSource {
 /// When an action is needed or a resource touched: all terms between ` & ` of one part between ` or ` hold.
 ///
 /// `Member`: the request says something there; `Member='x'`: a value is `x`; `Member^='x'`: one begins with
-/// `x`; `Member*='x'`: one contains `x`; `Member$='x'`: one ends with `x`; `!` before any of them: it is not so.
+/// `x`; `Member*='x'`: one contains `x`; `Member$='x'`: one ends with `x`; `!` before any of them: it is not
+/// so.
 struct CallCondition {
     private let text: String
 

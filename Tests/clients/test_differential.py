@@ -1,0 +1,21 @@
+"""Mutated requests, read by the gate and by a strict second reading in Python (scripts/differential): never two meanings."""
+
+import os
+import random
+
+from gate import binary
+from test_digest import load
+
+SECONDS = 20
+
+
+def test_no_request_is_read_in_two_ways():
+    seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
+    print(f"SEED={seed}")
+    differential = load("differential")
+    counts, findings = differential.run(f"{binary()} debug recognize --jsonl", seed, SECONDS)
+    assert not findings, f"SEED={seed}\n" + "\n".join(differential.shown(*row) for row in findings[:5])
+    # Where nothing is compared, nothing can differ.
+    assert counts["seed equal"] >= 0.95 * sum(n for name, n in counts.items() if name.startswith("seed "))
+    judged = counts["equal"] + counts["refused"] + counts["stricter"] + counts["open"] + counts["unjudged"]
+    assert counts["equal"] >= 0.1 * judged and counts["unjudged"] <= 0.05 * judged, dict(counts)

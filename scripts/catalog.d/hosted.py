@@ -27,7 +27,8 @@ def models():
 def model(row):
     """One operation for each method at any path below the host, and one at its root, which no label stands for."""
     operations, shapes = {}, {
-        "Text": {"type": "string"}, "Parameters": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}}}
+        "Text": {"type": "string"}, "Secret": {"type": "string", "sensitive": True},
+        "Parameters": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Text"}}}
     for name, method in row["operations"].items():
         for suffix, path in (("", row.get("path", "/{Path+}")), ("AtRoot", "/")):
             if suffix and "path" in row:
@@ -36,8 +37,8 @@ def model(row):
             members = {"Query": {"shape": "Parameters", "location": "querystring"}}
             if "{Path+}" in path:
                 members["Path"] = {"shape": "Text", "location": "uri", "locationName": "Path"}
-            for header in row.get("headers", []):
-                members[header] = {"shape": "Text", "location": "header", "locationName": header}
+            for header in row.get("secretHeaders", []):
+                members[header] = {"shape": "Secret", "location": "header", "locationName": header}
             shapes[shape] = {"type": "structure", "members": members}
             if method != "HEAD":
                 # Text, so that an approver reads it.

@@ -1,5 +1,6 @@
-// What the core of one call costs, alone and in this process: a signature, a decision, a recognition. Run by
-// `scripts/bench`. Prints nanoseconds of this thread's CPU time: the median and the spread of seven repeats.
+// What the core of one call costs, alone and in this process: a signature, a decision, a recognition; and
+// what the catalog costs a start. Run by `scripts/bench`. Prints nanoseconds of this thread's CPU time: the
+// median and the spread of seven repeats.
 
 import Deciding
 import Glibc
@@ -92,6 +93,47 @@ private let request = InboundRequest(
 private let setting = RecognitionSetting(account: account, region: "us-east-1")
 try measure("recognition: GetItem") {
     try recognize(request, caller: caller, setting: setting).sealed.fields.count
+}
+
+/// A process that has touched nothing of the catalog yet prints how long it is until an operation of it is
+/// found, and until the first call is recognized.
+if wanted == "first-call" {
+    let begun = threadNanoseconds()
+    let found = Catalog.builtIn.operation(target: "DynamoDB_20120810.GetItem")
+    let ready = threadNanoseconds()
+    let call = try recognize(request, caller: caller, setting: setting)
+    let recognized = threadNanoseconds()
+    print(found.count == 1 && !call.sealed.fields.isEmpty ? "\(ready - begun) \(recognized - begun)" : "")
+    exit(0)
+}
+
+/// Prints the median and the spread of what `count` fresh processes say.
+private func measureFirstCalls(count: Int) throws {
+    guard wanted.map({ "start".hasPrefix($0) }) ?? true else { return }
+    var times: [[Int]] = []
+    for _ in 0..<count {
+        guard let child = popen("'\(CommandLine.arguments[0])' first-call", "r") else { continue }
+        defer { pclose(child) }
+        var line = [CChar](repeating: 0, count: 64)
+        guard fgets(&line, 64, child) != nil else { continue }
+        let text = String(decoding: line.prefix { $0 > 0x0A }.map(UInt8.init), as: UTF8.self)
+        times.append(text.split(separator: " ").compactMap { Int($0) })
+    }
+    for (index, name) in ["the catalog is open, an operation found", "the first call is recognized"]
+        .enumerated()
+    {
+        let each = times.filter { $0.count == 2 }.map { $0[index] }.sorted()
+        guard let first = each.first, let last = each.last else { continue }
+        let median = each[each.count / 2]
+        print("start: \(name): \(median) ns (\(first)-\(last)), \(each.count) processes")
+    }
+}
+
+try measureFirstCalls(count: 21)
+// What a digest over the whole catalog would add to each start.
+private let ofCatalogSize = [UInt8](repeating: 0x43, count: Catalog.builtIn.byteCount)
+try measure("start: SHA-256 of \(ofCatalogSize.count) bytes, as many as the catalog has", count: 20) {
+    sha256(ofCatalogSize) == Catalog.builtIn.digest ? 2 : 1
 }
 
 private let meaning = try recognize(request, caller: caller, setting: setting).meaning

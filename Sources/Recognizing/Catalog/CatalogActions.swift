@@ -24,7 +24,7 @@ extension Catalog {
         var found: ListedAction?
         file.probe(.actionIndex, hash: hash.value) { index in
             let record = file.record(.actions, index)
-            if record.text(4).equalsIgnoringCase(name), record.text(0).equals(prefix) {
+            if record.text(0).equalsIgnoringCase(name), prefixRecord(record).text(0).equals(prefix) {
                 found = listed(record)
             }
             return found != nil
@@ -34,15 +34,16 @@ extension Catalog {
 
     /// Every IAM service prefix, sorted.
     package var actionPrefixes: [String] {
-        (0..<file.count(of: .prefixes)).map { file.record(.prefixes, $0).text(0).string }
+        (0..<file.count(of: .prefixes)).map { file.record(.prefixes, $0) }
+            // A prefix that IAM does not have, of an operation that it does not list, has no actions.
+            .filter { !$0.longList(3).isEmpty }.map { $0.text(0).string }
     }
 
     /// Every action of a prefix (any case), by name; empty for an unknown prefix.
     package func listedActions(prefix: String) -> [ListedAction] {
         let all = 0..<file.count(of: .prefixes)
         guard let number = file.search(.prefixes, in: all, for: prefix.asciiLowercased) else { return [] }
-        let record = file.record(.prefixes, number)
-        return (record.int(4)..<record.int(4) + record.int(8)).map { listed(file.record(.actions, $0)) }
+        return file.record(.prefixes, number).longList(3).map { listed(file.record(.actions, $0)) }
     }
 
     /// Every action that `pattern` matches: `s3:Get*`, `*`, `kms:?ecrypt`; `*` is any run, `?` any one
@@ -85,15 +86,19 @@ extension Catalog {
         if file.search(.conditionKeys, in: all, for: key) != nil { return true }
         let bytes = Array(key.utf8)
         return all.contains { number in
-            let known = file.record(.conditionKeys, number).text(0).bytes
+            let known = file.record(.conditionKeys, number).text(0).string.utf8
             return known.contains(0x2A) && matches(bytes, pattern: Array(known))
         }
     }
 
     private func listed(_ record: CatalogRecord) -> ListedAction {
         ListedAction(
-            action: Action(prefix: record.text(0).string, name: record.text(4).string),
-            level: AccessLevel(rawValue: record.byte(8)) ?? .unknown)
+            action: Action(prefix: prefixRecord(record).text(0).string, name: record.text(0).string),
+            level: AccessLevel(rawValue: file.record(.ratings, record.short(5)).byte(0)) ?? .unknown)
+    }
+
+    private func prefixRecord(_ action: CatalogRecord) -> CatalogRecord {
+        file.record(.prefixes, action.short(3))
     }
 }
 

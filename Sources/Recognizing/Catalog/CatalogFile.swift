@@ -12,9 +12,9 @@ struct CatalogFile: @unchecked Sendable {
 
     /// The sections in the order of the file.
     enum Section: Int, CaseIterable {
-        case strings, services, signingNames, serviceRefs, operations, queryLiterals, needs, actions, prefixes
-        case resources, fills, shapes, members, queryNames, nodes, edges, operationRefs, methods, regions,
-            endpoints
+        case symbols, strings, services, signingNames, serviceRefs, operations, traits, queryLiterals, needs
+        case actions, ratings, prefixes, resources, resourceTypes, fills, shapes, maps, itemNames, members
+        case memberForms, spellings, queryNames, nodes, edges, operationRefs, methods, regions, endpoints
         case endpointExceptions, sources, serviceIndex, signingIndex, targetIndex, queryIndex, actionIndex
         case conditionKeys, actionKeys, keyFills, hosts, hostPatterns
 
@@ -22,26 +22,36 @@ struct CatalogFile: @unchecked Sendable {
         var recordSize: Int {
             switch self {
             case .strings: 1
-            case .services: 56
-            case .signingNames, .prefixes, .hostPatterns: 12
-            case .serviceRefs, .operationRefs, .conditionKeys, .actionKeys: 4
-            case .operations: 44
-            case .hosts: 48
-            case .queryLiterals, .fills, .queryNames, .edges, .methods, .endpointExceptions, .sources: 8
-            case .needs, .members, .regions, .actions, .keyFills: 16
-            case .shapes, .endpoints: 20
-            case .resources, .nodes: 24
-            case .serviceIndex, .signingIndex, .targetIndex, .queryIndex, .actionIndex: 4
+            case .members, .operationRefs: 2
+            case .serviceIndex, .signingIndex, .targetIndex, .queryIndex, .actionIndex: 2
+            case .serviceRefs, .itemNames, .conditionKeys, .actionKeys, .endpointExceptions: 3
+            case .ratings, .queryNames, .edges, .methods: 5
+            case .signingNames, .queryLiterals, .resourceTypes, .fills, .shapes, .spellings, .sources: 6
+            case .actions, .prefixes, .memberForms, .hostPatterns: 7
+            case .needs, .nodes: 8
+            case .maps: 10
+            case .keyFills: 11
+            case .resources, .regions: 12
+            case .endpoints: 13
+            case .operations, .traits: 15
+            case .symbols: 16
+            case .hosts: 20
+            case .services: 32
             }
         }
     }
 
-    static let version: UInt32 = 4
-    /// What a reference to a string, shape or record holds when there is none.
-    static let none = UInt32.max
+    static let version: UInt32 = 5
+    /// What a two-byte reference to a record holds when there is none.
+    static let none = Int(UInt16.max)
+    /// What a reference to a string holds when there is none.
+    static let noText = 0xFF_FFFF
     private static let magic = Array("CSCATLOG".utf8)
     private static let tableOffset = 148
     private static let headerByteCount = tableOffset + 8 * Section.allCases.count
+    /// Strings are read more than anything else, so the two sections that make them are at fixed places.
+    private static let symbolsOffset = headerByteCount
+    private static let stringsOffset = symbolsOffset + CatalogText.symbolCount * CatalogText.symbolSize
 
     /// The catalog that is part of the program.
     static let builtIn: CatalogFile = {
@@ -73,6 +83,13 @@ struct CatalogFile: @unchecked Sendable {
             // A probe wraps with a mask and stops at a free slot: a power of two, with room.
             guard count(of: index).nonzeroBitCount == 1 else { return nil }
         }
+        // Any code is a symbol and none is empty, so reading a string ends.
+        guard offset(of: .symbols) == Self.symbolsOffset, offset(of: .strings) == Self.stringsOffset,
+            (0..<CatalogText.symbolCount).allSatisfy({
+                (1...CatalogText.sizeOffset).contains(
+                    Int(record(.symbols, $0).byte(CatalogText.sizeOffset)))
+            })
+        else { return nil }
     }
 
     /// The 32-bit number at `offset` from the start of the file.
@@ -93,15 +110,24 @@ struct CatalogFile: @unchecked Sendable {
         UnsafeRawBufferPointer(start: start + offset, count: count)
     }
 
-    /// The string that `reference` names.
-    func text(_ reference: UInt32) -> CatalogText {
-        let place = offset(of: .strings) + Int(reference)
-        let count = Int(start.loadUnaligned(fromByteOffset: place, as: UInt16.self).littleEndian)
-        return CatalogText(bytes: bytes(at: place + 2, count: count))
+    /// The 16-bit number at `offset` from the start of the file.
+    func short(at offset: Int) -> Int {
+        Int(UInt16(littleEndian: start.loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
     }
 
-    /// The string that `reference` names; nil for ``none``.
-    func optionalText(_ reference: UInt32) -> CatalogText? { reference == Self.none ? nil : text(reference) }
+    func byte(at offset: Int) -> UInt8 { start.load(fromByteOffset: offset, as: UInt8.self) }
+
+    /// The string that `reference` names.
+    func text(_ reference: Int) -> CatalogText {
+        let place = Self.stringsOffset + reference
+        let (first, symbols) = (byte(at: place), start + Self.symbolsOffset)
+        return first < UInt8.max
+            ? CatalogText(symbols: symbols, codes: start + place + 1, count: Int(first))
+            : CatalogText(symbols: symbols, codes: start + place + 3, count: short(at: place + 1))
+    }
+
+    /// The string that `reference` names; nil for ``noText``.
+    func optionalText(_ reference: Int) -> CatalogText? { reference == Self.noText ? nil : text(reference) }
 
     /// Calls `visit` with each record number filed under `hash` in `index`, until it returns true.
     ///
@@ -111,8 +137,8 @@ struct CatalogFile: @unchecked Sendable {
         let table = offset(of: index)
         var slot = Int(hash) & mask
         while true {
-            let entry = number(at: table + 4 * slot)
-            if entry == 0 || visit(Int(entry) - 1) { return }
+            let entry = short(at: table + 2 * slot)
+            if entry == 0 || visit(entry - 1) { return }
             slot = (slot + 1) & mask
         }
     }
@@ -123,42 +149,19 @@ struct CatalogRecord {
     let file: CatalogFile
     let offset: Int
 
-    func number(_ place: Int) -> UInt32 { file.number(at: offset + place) }
-    func int(_ place: Int) -> Int { Int(number(place)) }
-    func byte(_ place: Int) -> UInt8 { file.bytes(at: offset + place, count: 1)[0] }
-    func short(_ place: Int) -> Int { Int(byte(place)) | Int(byte(place + 1)) << 8 }
-    func text(_ place: Int) -> CatalogText { file.text(number(place)) }
-    func optionalText(_ place: Int) -> CatalogText? { file.optionalText(number(place)) }
-}
-
-/// A string of the catalog, in place: UTF-8, compared by bytes.
-struct CatalogText: @unchecked Sendable {
-    // INVARIANT: a slice of the catalog's constant bytes, as `CatalogFile.start` is.
-    let bytes: UnsafeRawBufferPointer
-
-    var string: String { String(decoding: bytes, as: UTF8.self) }
-
-    /// Whether it is exactly `other`.
-    func equals(_ other: some StringProtocol) -> Bool {
-        let other = other.utf8
-        return bytes.count == other.count && bytes.elementsEqual(other)
-    }
-
-    /// Whether it is `other` but for the case of ASCII letters.
-    func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {
-        bytes.elementsEqual(other.utf8) { $0.lowercased == $1.lowercased }
-    }
-
-    /// Negative, zero or positive as `other` comes after, is equal or comes before, by bytes.
-    func order(against other: some Sequence<UInt8>) -> Int {
-        var position = 0
-        for byte in other {
-            if position == bytes.count { return -1 }
-            if bytes[position] != byte { return bytes[position] < byte ? -1 : 1 }
-            position += 1
-        }
-        return position == bytes.count ? 0 : 1
-    }
+    /// Numbers of one to four bytes.
+    func byte(_ place: Int) -> UInt8 { file.byte(at: offset + place) }
+    func short(_ place: Int) -> Int { file.short(at: offset + place) }
+    func triple(_ place: Int) -> Int { short(place) | Int(byte(place + 2)) << 16 }
+    func long(_ place: Int) -> UInt32 { file.number(at: offset + place) }
+    /// A reference of two bytes that may be ``CatalogFile/none``.
+    func optionalShort(_ place: Int) -> Int? { short(place) == CatalogFile.none ? nil : short(place) }
+    func text(_ place: Int) -> CatalogText { file.text(triple(place)) }
+    func optionalText(_ place: Int) -> CatalogText? { file.optionalText(triple(place)) }
+    /// The list whose start has two bytes, with its count right after it in one.
+    func list(_ place: Int) -> Range<Int> { short(place)..<short(place) + Int(byte(place + 2)) }
+    /// The list whose start has two bytes, with its count right after it in two.
+    func longList(_ place: Int) -> Range<Int> { short(place)..<short(place) + short(place + 2) }
 }
 
 /// FNV-1a, 32 bits, as the generator hashes.

@@ -11,7 +11,7 @@ package struct CatalogKeyFill: Sendable {
     /// How it is known.
     package var source: CatalogKeySource {
         let what = text.what
-        return switch record.number(8) {
+        return switch record.byte(6) {
         case 1: .member(what)
         case 2: .computed
         case 4: .memberIfAny(what)
@@ -33,7 +33,7 @@ package struct CatalogKeyFill: Sendable {
 
     /// What is written behind ` on ` is the kinds.
     private var text: (what: String, kinds: [String]) {
-        let text = record.optionalText(4)?.string ?? ""
+        let text = record.optionalText(3)?.string ?? ""
         let words = text.parts(by: 0x20)
         guard let on = words.lastIndex(where: { $0.utf8.elementsEqual("on".utf8) }) else { return (text, []) }
         return (words[..<on].joined(separator: " "), Array(words[(on + 1)...]))
@@ -42,7 +42,7 @@ package struct CatalogKeyFill: Sendable {
     /// Whether it holds for the needed action with that number in ``CatalogOperation/actions``: AWS lists the
     /// key for it.
     package func isListed(for action: Int) -> Bool {
-        action < 32 && record.number(12) & (1 << UInt32(action)) != 0
+        action < 32 && record.long(7) & (1 << UInt32(action)) != 0
     }
 }
 

@@ -10,28 +10,26 @@ package struct CatalogService: Sendable, Hashable {
     /// The client name: `dynamodb`, `s3control`, `bedrock-runtime`.
     package var name: String { record.text(0).string }
     /// What requests are signed as by default: `dynamodb`, `s3`, `bedrock`.
-    package var signingName: String { record.text(4).string }
+    package var signingName: String { record.text(3).string }
     /// The prefix of its IAM actions: `monitoring` signs, `cloudwatch` is the prefix.
-    package var iamPrefix: String { record.text(8).string }
+    package var iamPrefix: String { record.text(6).string }
     /// `2012-08-10`; the query protocol's Version.
-    package var apiVersion: String { record.text(12).string }
+    package var apiVersion: String { record.text(9).string }
     /// What stands before the dot in `X-Amz-Target`, and in CBOR paths; nil for protocols without it.
-    package var targetPrefix: String? { record.optionalText(16)?.string }
+    package var targetPrefix: String? { record.optionalText(12)?.string }
     /// Further signing names seen on the wire: `s3express`.
     package var signingAliases: [String] {
-        (record.int(48)..<record.int(48) + record.int(52)).map {
-            file.record(.serviceRefs, $0).text(0).string
-        }
+        record.list(29).map { file.record(.serviceRefs, $0).text(0).string }
     }
 
     /// Every protocol it speaks, its own favorite first. A service with `query` beside JSON takes the older
     /// query form too.
     package var protocols: [WireProtocol] {
         let record = record
-        return (28..<32).compactMap { WireProtocol(rawValue: record.byte($0)) }
+        return (19..<23).compactMap { WireProtocol(rawValue: record.byte($0)) }
     }
 
-    private func has(_ flag: UInt32) -> Bool { record.number(32) & flag != 0 }
+    private func has(_ flag: UInt8) -> Bool { record.byte(23) & flag != 0 }
     /// Whether JSON errors carry the codes of the query protocol (SQS, CloudWatch).
     package var isQueryCompatible: Bool { has(1) }
     /// Whether it takes bearer tokens and no signatures (CodeCatalyst): never signed.
@@ -50,7 +48,9 @@ package struct CatalogService: Sendable, Hashable {
     /// Whether it is S3's object interface, whose paths match almost anything.
     package var isS3: Bool { record.text(0).equals("s3") }
 
-    var operationRange: Range<Int> { record.int(20)..<record.int(20) + record.int(24) }
+    var operationRange: Range<Int> { record.longList(15) }
+    /// The number of its table of hosts.
+    var hosts: Int { record.short(24) }
 
     /// Its operations, by name.
     package var operations: some RandomAccessCollection<CatalogOperation> {
@@ -69,7 +69,7 @@ package struct CatalogService: Sendable, Hashable {
     ///
     /// Some operations go elsewhere: ``CatalogOperation/endpoint(region:variant:)`` is where a call is sent.
     package func endpoint(region: String, variant: EndpointVariant = []) -> CatalogEndpoint? {
-        CatalogEndpoint(file: file, hosts: record.int(36), region: region, variant: variant)
+        CatalogEndpoint(file: file, hosts: hosts, region: region, variant: variant)
     }
 
     package static func == (left: CatalogService, right: CatalogService) -> Bool { left.index == right.index }
@@ -111,15 +111,14 @@ package struct CatalogEndpoint: Hashable, Sendable {
     init?(file: CatalogFile, hosts: Int, region: String, variant: EndpointVariant) {
         guard let number = Catalog(file: file).regionIndex(region) else { return nil }
         let table = file.record(.hosts, hosts)
-        let start = 12 * Int(variant.rawValue)
-        var row = table.number(start)
-        for exception in table.int(start + 4)..<table.int(start + 4) + table.int(start + 8) {
+        let start = 5 * Int(variant.rawValue)
+        var row = table.optionalShort(start)
+        for exception in table.list(start + 2) {
             let record = file.record(.endpointExceptions, exception)
-            if record.int(0) == number { row = record.number(4) }
+            if record.byte(0) == number { row = record.optionalShort(1) }
         }
-        guard row != CatalogFile.none else { return nil }
-        self.init(
-            row: file.record(.endpoints, Int(row)), region: region, place: file.record(.regions, number))
+        guard let row else { return nil }
+        self.init(row: file.record(.endpoints, row), region: region, place: file.record(.regions, number))
     }
 
     /// Where the operator's listed host is.
@@ -148,15 +147,15 @@ package struct CatalogEndpoint: Hashable, Sendable {
             }
             switch piece[..<end] {
             case "region": host += region
-            case "dns": host += place.text(8).string
-            default: host += place.text(12).string
+            case "dns": host += place.text(6).string
+            default: host += place.text(9).string
             }
             host += piece[piece.index(after: end)...]
         }
         self.host = host
-        basePath = row.text(4).string
-        signingName = row.text(8).string
-        signingRegion = row.optionalText(12)?.string ?? region
-        usesSigV4a = row.number(16) & 1 != 0
+        basePath = row.text(3).string
+        signingName = row.text(6).string
+        signingRegion = row.optionalText(9)?.string ?? region
+        usesSigV4a = row.byte(12) & 1 != 0
     }
 }

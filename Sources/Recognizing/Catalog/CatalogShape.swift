@@ -52,7 +52,7 @@ package struct CatalogShape: Sendable, Hashable {
     private var record: CatalogRecord { file.record(.shapes, index) }
 
     /// What kind of value it is.
-    package var kind: CatalogKind { CatalogKind(rawValue: record.byte(0)) ?? .document }
+    package var kind: CatalogKind { CatalogKind(rawValue: record.byte(0) & 15) ?? .document }
     private func has(_ flag: UInt8) -> Bool { record.byte(1) & flag != 0 }
     /// Whether a list or map is written without a wrapper (XML, query).
     package var isFlattened: Bool { has(1) }
@@ -66,7 +66,7 @@ package struct CatalogShape: Sendable, Hashable {
     package var isSensitive: Bool { has(16) }
     /// How a timestamp is written, where the model says so.
     package var timestampFormat: CatalogTimestamp {
-        CatalogTimestamp(rawValue: record.byte(2)) ?? .unspecified
+        CatalogTimestamp(rawValue: record.byte(0) >> 4) ?? .unspecified
     }
 
     /// The members of a structure, in the order of the model; empty for other kinds.
@@ -76,24 +76,25 @@ package struct CatalogShape: Sendable, Hashable {
 
     var memberRange: Range<Int> {
         guard kind == .structure else { return 0..<0 }
-        return record.int(4)..<record.int(4) + record.int(8)
+        let (start, count) = (Int(record.long(2)) & 0xF_FFFF, Int(record.long(2)) >> 20)
+        return start..<start + count
     }
 
     /// The member of that model name.
     package func member(named name: some StringProtocol) -> CatalogMember? {
-        first { $0.record.text(0).equals(name) }
+        first { $0.nameText.equals(name) }
     }
 
     /// The member written as `wireName` in the body (of JSON, CBOR, XML); wire names of bodies are
     /// case-sensitive.
     package func member(wireName: some StringProtocol) -> CatalogMember? {
-        first { $0.record.text(4).equals(wireName) && $0.isInBody }
+        first { $0.wireText.equals(wireName) && $0.isInBody }
     }
 
     /// The body member whose wire name is `name` but for the case of letters, so that `tablename` can be
     /// refused.
     package func member(wireNameIgnoringCase name: some StringProtocol) -> CatalogMember? {
-        first { $0.record.text(4).equalsIgnoringCase(name) && $0.isInBody }
+        first { $0.wireText.equalsIgnoringCase(name) && $0.isInBody }
     }
 
     /// The member that is the whole body; nil when the body holds the body members.
@@ -109,19 +110,23 @@ package struct CatalogShape: Sendable, Hashable {
 
     /// The shape of a list's elements; nil for other kinds.
     package var element: CatalogShape? {
-        kind == .list ? CatalogShape(file: file, index: record.int(4)) : nil
+        kind == .list ? CatalogShape(file: file, index: record.short(2)) : nil
     }
     /// The name of an element where the model gives one: in XML and query `member` if nil; for a flattened
     /// list in query it replaces the list's own name.
-    package var elementName: String? { kind == .list ? record.optionalText(12)?.string : nil }
+    package var elementName: String? {
+        guard kind == .list, let name = record.optionalShort(4) else { return nil }
+        return file.record(.itemNames, name).text(0).string
+    }
+    private var map: CatalogRecord? { kind == .map ? file.record(.maps, Int(record.long(2))) : nil }
     /// The shape of a map's keys; nil for other kinds.
-    package var key: CatalogShape? { kind == .map ? CatalogShape(file: file, index: record.int(4)) : nil }
+    package var key: CatalogShape? { map.map { CatalogShape(file: file, index: $0.short(0)) } }
     /// The shape of a map's values; nil for other kinds.
-    package var value: CatalogShape? { kind == .map ? CatalogShape(file: file, index: record.int(8)) : nil }
+    package var value: CatalogShape? { map.map { CatalogShape(file: file, index: $0.short(2)) } }
     /// The name of a map's keys in XML and query; `key` if nil.
-    package var keyName: String? { kind == .map ? record.optionalText(12)?.string : nil }
+    package var keyName: String? { map?.optionalText(4)?.string }
     /// The name of a map's values in XML and query; `value` if nil.
-    package var valueName: String? { kind == .map ? record.optionalText(16)?.string : nil }
+    package var valueName: String? { map?.optionalText(7)?.string }
 
     package static func == (left: CatalogShape, right: CatalogShape) -> Bool { left.index == right.index }
     package func hash(into hasher: inout Hasher) { hasher.combine(index) }
@@ -132,13 +137,27 @@ package struct CatalogMember: Sendable, Hashable {
     let file: CatalogFile
     let index: Int
 
-    var record: CatalogRecord { file.record(.members, index) }
+    /// The number of its form, which like members of other structures share.
+    private var form: Int { file.record(.members, index).short(0) }
+    private var record: CatalogRecord { file.record(.memberForms, form) }
+    private func isSpelledApart(_ record: CatalogRecord) -> Bool { record.byte(6) & 128 != 0 }
+    /// One of the two names: most members have one, the others a row of their own with both.
+    private func text(_ place: Int) -> CatalogText {
+        let record = record
+        return isSpelledApart(record)
+            ? file.record(.spellings, record.triple(0)).text(place) : record.text(0)
+    }
+
+    var wireText: CatalogText { text(0) }
+    var nameText: CatalogText { text(3) }
 
     /// The name in the model, which paths of ``CatalogResource`` and parsed parameters use: `TableName`.
-    package var name: String { record.text(0).string }
+    package var name: String { nameText.string }
+    /// The same, of a member that was found as `spelled`, be it by this name or the one on the wire.
+    func name(foundAs spelled: String) -> String { isSpelledApart(record) ? name : spelled }
     /// The name on the wire: of the JSON member, XML element, header, query parameter or path label. For ec2
     /// with its capital.
-    package var wireName: String { record.text(4).string }
+    package var wireName: String { wireText.string }
     /// The name in the query protocol (before `.1`, `.Name` and so on).
     package var queryName: String {
         guard has(128) else { return wireName }
@@ -146,20 +165,20 @@ package struct CatalogMember: Sendable, Hashable {
         while low < high {
             let middle = (low + high) / 2
             let row = file.record(.queryNames, middle)
-            if row.int(0) == index { return row.text(4).string }
-            if row.int(0) < index { low = middle + 1 } else { high = middle }
+            if row.short(0) == form { return row.text(2).string }
+            if row.short(0) < form { low = middle + 1 } else { high = middle }
         }
         return wireName
     }
 
     /// The form of its value.
-    package var shape: CatalogShape { CatalogShape(file: file, index: record.int(8)) }
+    package var shape: CatalogShape { CatalogShape(file: file, index: record.short(3)) }
     /// Where it stands in a REST request; body for all other protocols.
-    package var location: CatalogLocation { CatalogLocation(rawValue: record.byte(14)) ?? .body }
+    package var location: CatalogLocation { CatalogLocation(rawValue: record.byte(6) & 127) ?? .body }
     /// Whether it is a member of the body's document.
-    package var isInBody: Bool { record.byte(14) == CatalogLocation.body.rawValue }
+    package var isInBody: Bool { record.byte(6) & 127 == CatalogLocation.body.rawValue }
 
-    private func has(_ flag: Int) -> Bool { record.short(12) & flag != 0 }
+    private func has(_ flag: UInt8) -> Bool { record.byte(5) & flag != 0 }
     /// Whether the model demands it.
     package var isRequired: Bool { has(1) }
     /// Whether SDKs fill it with a fresh token on every call.

@@ -108,10 +108,10 @@ extension CatalogService {
 
     /// The forms of the hosts that AWS makes for single resources of the service; most have none.
     package var resourceHostForms: [ResourceHostForm] {
-        (record.int(40)..<record.int(40) + record.int(44)).map { number in
+        record.list(26).map { number in
             let row = file.record(.hostPatterns, number)
             return ResourceHostForm(
-                pattern: row.text(0).string, signingName: row.text(4).string, takesPath: row.number(8) != 0)
+                pattern: row.text(0).string, signingName: row.text(3).string, takesPath: row.byte(6) != 0)
         }
     }
 }

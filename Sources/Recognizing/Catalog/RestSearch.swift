@@ -51,7 +51,7 @@ struct RestSearch {
     mutating func run(_ mayBe: (CatalogService) -> Bool) {
         let methods = 0..<file.count(of: .methods)
         guard let method = file.search(.methods, in: methods, for: request.method) else { return }
-        walk(file.record(.methods, method).int(4), at: 0, specificity: 0, spans: [], mayBe)
+        walk(file.record(.methods, method).short(3), at: 0, specificity: 0, spans: [], mayBe)
     }
 
     /// The best fits; S3 only if nothing else fits or the scope says so.
@@ -104,8 +104,8 @@ struct RestSearch {
     ) {
         let record = file.record(.nodes, node)
         guard position < segments.count else {
-            for reference in record.int(16)..<record.int(16) + record.int(20) {
-                let index = file.record(.operationRefs, reference).int(0)
+            for reference in record.short(6)..<file.record(.nodes, node + 1).short(6) {
+                let index = file.record(.operationRefs, reference).short(0)
                 consider(CatalogOperation(file: file, index: index), specificity, spans, mayBe)
             }
             return
@@ -115,25 +115,28 @@ struct RestSearch {
         let shift = UInt64(62 - 2 * spans.count)
         let segment = segments[position]
         let one = position..<position + 1
-        if let edge = file.search(.edges, in: record.int(0)..<record.int(0) + record.int(4), for: segment) {
-            let child = file.record(.edges, edge).int(4)
+        if let edge = file.search(.edges, in: edges(of: node), for: segment) {
+            let child = file.record(.edges, edge).short(3)
             walk(child, at: position + 1, specificity: specificity | 3 << shift, spans: spans + [one], mayBe)
         }
-        if record.number(8) != CatalogFile.none, !segment.isEmpty {
-            walk(
-                record.int(8), at: position + 1, specificity: specificity | 2 << shift, spans: spans + [one],
-                mayBe)
+        if let label = record.optionalShort(2), !segment.isEmpty {
+            walk(label, at: position + 1, specificity: specificity | 2 << shift, spans: spans + [one], mayBe)
         }
-        guard record.number(12) != CatalogFile.none else { return }
+        guard let greedy = record.optionalShort(4) else { return }
         // A label of many segments takes any number of them; only its last end matters unless more template
         // follows.
-        let isLast = file.record(.nodes, record.int(12)).number(4) == 0
+        let isLast = edges(of: greedy).isEmpty
         for end in (isLast ? segments.count : position + 1)...segments.count {
             if end == position + 1, segment.isEmpty { continue }
             walk(
-                record.int(12), at: end, specificity: specificity | 1 << shift,
-                spans: spans + [position..<end], mayBe)
+                greedy, at: end, specificity: specificity | 1 << shift, spans: spans + [position..<end], mayBe
+            )
         }
+    }
+
+    /// The literal segments after a node: up to where the next node's begin.
+    private func edges(of node: Int) -> Range<Int> {
+        file.record(.nodes, node).short(0)..<file.record(.nodes, node + 1).short(0)
     }
 
     private mutating func consider(
@@ -157,7 +160,7 @@ struct RestSearch {
             let member = CatalogMember(file: file, index: index)
             switch member.location {
             case .query:
-                let isThere = mark(member.record.text(4))
+                let isThere = mark(member.wireText)
                 guard isThere || !member.isRequired else { return }
                 requiredQueryCount += member.isRequired ? 1 : 0
             case .queryMap:
@@ -183,7 +186,7 @@ struct RestSearch {
                 return false
             }
             // `?acl` also comes as `?acl=`.
-            return record.optionalText(4).map { $0.equals(given.value ?? "") } ?? (given.value ?? "").isEmpty
+            return record.optionalText(3).map { $0.equals(given.value ?? "") } ?? (given.value ?? "").isEmpty
         }
     }
 }

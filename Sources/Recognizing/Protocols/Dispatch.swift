@@ -116,7 +116,7 @@ struct Dispatch {
             let dot = target.lastIndex(of: ".") ?? target.endIndex
             let services = catalog.services.filter { service in
                 (service.protocols.contains(.awsJSON10) || service.protocols.contains(.awsJSON11))
-                    && service.record.optionalText(16)?.equals(target[..<dot]) ?? false
+                    && service.record.optionalText(12)?.equals(target[..<dot]) ?? false
             }
             return try unknown(
                 String(target[dot...].dropFirst()), among: services, wire, key: "X-Amz-Target", text: target)
@@ -137,7 +137,7 @@ struct Dispatch {
         guard !named.isEmpty else {
             let services = catalog.services.filter { service in
                 service.protocols.contains(.rpcV2CBOR)
-                    && service.record.optionalText(16)?.equals(parts[2]) ?? false
+                    && service.record.optionalText(12)?.equals(parts[2]) ?? false
             }
             return try unknown(parts[4], among: services, .rpcV2CBOR, key: "the CBOR path", text: path)
         }
@@ -172,7 +172,7 @@ struct Dispatch {
         guard !named.isEmpty else {
             let services = catalog.services.filter { service in
                 (service.protocols.contains(.query) || service.protocols.contains(.ec2))
-                    && service.record.text(12).equals(version)
+                    && service.record.text(9).equals(version)
             }
             let wire: WireProtocol = services.contains { $0.protocols.contains(.ec2) } ? .ec2 : .query
             return try unknown(

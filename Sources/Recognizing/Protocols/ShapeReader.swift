@@ -84,7 +84,7 @@ struct ShapeReader {
             var name = member.name
             var value = member.value
             if let known = find(member.name, in: shape) {
-                name = known.name
+                name = known.name(foundAs: member.name)
                 // A JSON value may stand as it is, or as the text of one.
                 if !known.isJSONValue { value = try self.read(member.value, as: known.shape, spot) }
             } else if let near = findIgnoringCase(member.name, in: shape) {

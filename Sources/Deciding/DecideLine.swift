@@ -1,4 +1,3 @@
-import Hashing
 import Recognizing
 import Vocabulary
 
@@ -47,25 +46,12 @@ private func said(by set: PolicySet, of call: JSON) throws -> JSON {
     let caller = Caller(
         agent: try AgentName(parsing: agent), session: SessionID(random: 1), strength: .listener, task: nil,
         reason: nil, scope: nil)
-    let meaning = Meaning(
-        service: "supposed", operation: "Supposed", wireProtocol: .awsJSON10, account: "", region: "",
-        pairs: try pairs.map(supposedPair), parameters: .null, keys: try supposedKeys(keys),
-        vendsCredentials: call["vends"]?.bool ?? false, digest: sha256([]))
+    let meaning = Meaning.supposed(
+        try pairs.map(supposedPair), keys: try supposedKeys(keys), vends: call["vends"]?.bool ?? false)
     let decision = decide(
         meaning, caller: caller, under: set, grants: GrantBook(), at: Instant(secondsSinceEpoch: 0))
-    let (word, statements): (String, [StatementID]) =
-        switch decision {
-        case .allow(let allowance): ("allow", allowance.statements)
-        case .ask(let question): ("ask", question.statements)
-        case .deny(let denial):
-            (
-                "deny",
-                denial.items.compactMap { item in
-                    if case .statement(let id) = item.reason { id } else { nil }
-                }
-            )
-        }
-    return [.string(word), .strings(statements.map(\.description))]
+    let word = decision.word.utf8.prefix { $0 != 0x20 }
+    return [.string(String(word) ?? ""), .strings(decision.statements.map(\.description))]
 }
 
 private func supposedPair(_ pair: JSON) throws -> Pair {

@@ -28,7 +28,7 @@ package enum Redaction {
         "secretstring", "secretbinary", "plaintext", "clientsecret", "secret", "secretkey", "secretaccesskey",
         "sessiontoken", "authtoken", "accesstoken", "refreshtoken", "idtoken", "oauthtoken", "bearertoken",
         "privatekey", "privatekeyplaintext", "certificateprivatekey", "keymaterial", "encryptedkeymaterial",
-        "ciphertextblob", "apikey", "apikeyvalue", "credentials", "sharedsecret", "presharedkey",
+        "ciphertextblob", "apikey", "apikeyvalue", "xapikey", "credentials", "sharedsecret", "presharedkey",
         "webidentitytoken",
         "samlassertion", "tokencode", "authenticationcode1", "authenticationcode2", "authparameters",
         "passphrase",

@@ -12,7 +12,7 @@ struct Countersign: ParsableCommand {
         version: gateVersion,
         subcommands: [
             Serve.self, Env.self, Wait.self, Inbox.self, Show.self, Approve.self, Deny.self, Grants.self,
-            Log.self, CatalogCommand.self, Debug.self,
+            Log.self, PolicyCommand.self, CatalogCommand.self, Debug.self,
         ])
 
     /// As ArgumentParser does it, but that bad usage is 2 like everything that cannot be told, and not 64.

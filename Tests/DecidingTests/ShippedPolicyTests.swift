@@ -23,7 +23,7 @@ import Vocabulary
 
     @Test func `every case beside them is decided as it says`() throws {
         let policy = try Self.load()
-        for one in try Self.cases() { #expect(try one.said(by: policy) == one.says, "\(one)") }
+        for one in try Self.cases() { #expect(one.decided(by: policy).word == one.says, "\(one)") }
     }
 
     @Test func `every statement decides some case`() throws {
@@ -39,9 +39,9 @@ import Vocabulary
         var lines = [
             "# agent  action  resource -> decision. UPDATE_FIXTURES=1 rewrites it; read the diff like code."
         ]
-        for agent in ["local", "support-7"] {
-            lines += try calls.map {
-                "\(agent)  \($0.action)  \($0.resource) -> \(try $0.said(by: policy, to: agent))"
+        for agent in [try AgentName(parsing: "local"), try AgentName(parsing: "support-7")] {
+            lines += calls.map {
+                "\(agent)  \($0.action)  \($0.resource) -> \($0.decided(by: policy, for: agent).word)"
             }.sorted()
         }
         try Fixtures.expect(
@@ -61,7 +61,7 @@ import Vocabulary
         let policy = try PolicySet.load(
             files: files + [PolicyFile("team.yaml", team)], actions: ActionNames(Catalog.builtIn))
         for one in try Self.cases() {
-            let said = try one.said(by: policy)
+            let said = one.decided(by: policy).word
             if one.says.hasPrefix("ask baseline/"), !one.resource.elementsEqual("<unknown>") {
                 #expect(said == "allow team/All", "\(one)")
             } else if !one.says.hasPrefix("allow") {
@@ -87,7 +87,7 @@ import Vocabulary
         let policy = try PolicySet.load(files: files, actions: ActionNames(Catalog.builtIn))
         let cases = try PolicyCase.read(try Fixtures.file(folder.appendingPathComponent("cases.yaml")))
         #expect(!cases.isEmpty)
-        for one in cases { #expect(try one.said(by: policy) == one.says, "\(one)") }
+        for one in cases { #expect(one.decided(by: policy).word == one.says, "\(one)") }
     }
 }
 

@@ -100,23 +100,3 @@ extension PolicySet {
         ).word
     }
 }
-
-extension Decision {
-    var word: String {
-        switch self {
-        case .allow(let allowance): "allow " + allowance.statements.map(\.description).joined(separator: " ")
-        case .ask(let question): "ask " + question.statements.map(\.description).joined(separator: " ")
-        case .deny(let denial):
-            "deny "
-                + denial.items.map { item in
-                    switch item.reason {
-                    case .statement(let id): id.description
-                    case .byDefault: "byDefault"
-                    case .unknownResource: "unknownResource"
-                    case .vendsCredentials: "vendsCredentials"
-                    case .barred(let bar): "barred: \(bar.rawValue)"
-                    }
-                }.joined(separator: " ")
-        }
-    }
-}

@@ -11,7 +11,8 @@ import Vocabulary
     @Test(
         "no value of a secret's name is recorded",
         arguments: [
-            #"{"SecretString":"canary"}"#, #"{"MasterUserPassword":"canary"}"#, #"{"Plaintext":"canary"}"#,
+            #"{"SecretString":"canary"}"#, #"{"x-api-key":"canary"}"#, #"{"MasterUserPassword":"canary"}"#,
+            #"{"Plaintext":"canary"}"#,
             #"{"a":[{"b":{"password":{"S":"canary"}}}]}"#, #"{"PrivateKey":"canary"}"#,
             #"{"AuthToken":"canary"}"#,
             #"{"Name":"x","Value":"canary","Type":"SecureString"}"#,

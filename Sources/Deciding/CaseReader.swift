@@ -1,0 +1,155 @@
+import Hashing
+import Recognizing
+import Vocabulary
+
+/// Reads the cases of one file.
+struct CaseReader {
+    let file: String
+    let catalog: Catalog
+
+    /// The case that `node` writes; nil with a fault when it is none.
+    func read(_ node: Node, issues: inout IssueList) -> PolicyCase? {
+        let keys = ["Agent", "Action", "Operation", "Resource", "Keys", "Task", "At", "Says"]
+        guard let fields = Fields(node, of: "a case", in: file, keys: keys, issues: &issues) else {
+            return nil
+        }
+        guard let action = fields.text("Action", issues: &issues),
+            let says = readSays(fields, issues: &issues)
+        else {
+            if fields["Action"] == nil { issues.add(file, fields.place, "`Action` must be stated") }
+            return nil
+        }
+        let operation = fields.text("Operation", issues: &issues)
+        guard let (pair, facts) = readPair(action, operation, fields, issues: &issues),
+            let agent = readAgent(fields, issues: &issues), let at = readMoment(fields, issues: &issues)
+        else { return nil }
+        return PolicyCase(
+            file: file, line: node.place.line, agent: agent, action: action.text,
+            resource: fields.text("Resource", issues: &issues)?.text ?? "*", says: says, pair: pair,
+            keys: readKeys(fields["Keys"], issues: &issues), task: fields.text("Task", issues: &issues)?.text,
+            at: at, facts: facts)
+    }
+
+    private func readSays(_ fields: Fields, issues: inout IssueList) -> String? {
+        guard let says = fields.text("Says", issues: &issues) else {
+            if fields["Says"] == nil {
+                issues.add(file, fields.place, "`Says` must be stated: `allow orders/Read`, `deny byDefault`")
+            }
+            return nil
+        }
+        let word = says.text.utf8.prefix { $0 != 0x20 }
+        guard ["allow", "ask", "deny"].contains(where: { $0.utf8.elementsEqual(word) }) else {
+            issues.add(file, says.place, "`Says` begins with allow, ask or deny, not `\(shown(says.text))`")
+            return nil
+        }
+        return says.text
+    }
+
+    private func readAgent(_ fields: Fields, issues: inout IssueList) -> AgentName? {
+        let text = fields.text("Agent", issues: &issues)
+        do { return try AgentName(parsing: text?.text ?? "local") } catch {
+            issues.add(file, text?.place ?? fields.place, nameFault(error))
+            return nil
+        }
+    }
+
+    private func readMoment(_ fields: Fields, issues: inout IssueList) -> Instant? {
+        guard let text = fields.text("At", issues: &issues) else { return PolicyCase.usualMoment }
+        guard let measure = Measure(date: text.text), let nanoseconds = Int64(exactly: measure.billionths),
+            nanoseconds >= 0
+        else {
+            issues.add(file, text.place, "`\(shown(text.text))` is no moment: write `2026-11-24T08:30:00Z`")
+            return nil
+        }
+        return Instant(nanosecondsSinceEpoch: nanoseconds)
+    }
+
+    /// Unquoted or not, a value is text; a key with an empty list is absent, one that is not here unknown.
+    private func readKeys(_ node: Node?, issues: inout IssueList) -> ConditionKeys {
+        var keys = ConditionKeys()
+        guard let node else { return keys }
+        guard case .map(let entries) = node.content else {
+            issues.add(file, node.place, "`Keys` is a map of condition keys, not \(node.kind)")
+            return keys
+        }
+        for entry in entries {
+            if case .failure(let fault) = Condition.Key.reading(entry.key) {
+                issues.add(file, entry.place, fault.message)
+                continue
+            }
+            if case .list(let elements) = entry.value.content, elements.isEmpty {
+                keys[entry.key] = .absent
+                continue
+            }
+            let texts = Fields.texts(
+                entry.value, of: "`\(shown(entry.key))`", in: file, mayBeEmpty: true, issues: &issues)
+            keys[entry.key] = .filled(texts.map(\.text))
+        }
+        return keys
+    }
+
+    // MARK: - The pair
+
+    private func readPair(
+        _ text: Fields.Text, _ operation: Fields.Text?, _ fields: Fields, issues: inout IssueList
+    ) -> (Pair, PolicyCase.Facts)? {
+        let parts = text.text.utf8.split(separator: 0x3A, omittingEmptySubsequences: false)
+            .map { String($0) ?? "" }
+        guard parts.count == 2, let listed = catalog.listedAction(prefix: parts[0], name: parts[1]) else {
+            let near = hint(
+                text.text,
+                catalog.listedActions(prefix: parts[0].asciiLowercased).map(\.action.description))
+            issues.add(file, text.place, "`\(shown(text.text))` is no IAM action" + near)
+            return nil
+        }
+        let services = catalog.services.filter { $0.iamPrefix.utf8.elementsEqual(listed.action.prefix.utf8) }
+        let name = operation?.text ?? listed.action.name
+        let found = services.lazy.compactMap { $0.operation(named: name) }.first
+        if let operation, found == nil {
+            issues.add(
+                file, operation.place,
+                "no service of `\(listed.action.prefix)` has `\(shown(operation.text))`")
+            return nil
+        }
+        let own = found?.actions.first { $0.action == listed.action }
+        let pair = Pair(
+            action: listed.action,
+            resource: Self.resource(fields.text("Resource", issues: &issues)?.text ?? "*"),
+            level: listed.level, sensitivity: own?.sensitivity ?? found?.sensitivity ?? .unrated)
+        let facts = PolicyCase.Facts(
+            vends: found?.vendsCredentials ?? false,
+            bar: found?.isUnsignedByModel ?? false ? .unsignedByModel : nil)
+        return (pair, facts)
+    }
+
+    /// The resource that `text` writes, with `<unknown>` for what a request does not say and `<six>` for the
+    /// ending of a secret's ARN.
+    private static func resource(_ text: String) -> Resource {
+        var parts: [Resource.Part] = []
+        for run in text.split(separator: "<", omittingEmptySubsequences: false) {
+            let halves = run.split(separator: ">", maxSplits: 1, omittingEmptySubsequences: false)
+            guard halves.count == 2, halves[0] == "six" || halves[0] == "unknown" else {
+                parts.append(.known(parts.isEmpty ? String(run) : "<" + run))
+                continue
+            }
+            parts.append(halves[0] == "six" ? .unknownCharacters(count: 6) : .unknown)
+            parts.append(.known(String(halves[1])))
+        }
+        return Resource(parts)
+    }
+}
+
+extension Meaning {
+    /// What a call would mean that nobody made: for policies to be tried on. Nothing can be sent for it.
+    static func supposed(
+        _ pairs: [Pair], keys: ConditionKeys, vends: Bool, bar: SendingBar? = nil
+    ) -> Meaning {
+        let action = pairs.first?.action
+        return Meaning(
+            service: action?.prefix ?? "", operation: action?.name ?? "", wireProtocol: .awsJSON10,
+            account: "111122223333", region: "us-east-1", pairs: pairs, parameters: .null, keys: keys,
+            vendsCredentials: vends,
+            isAlwaysAnswered: action == Action(prefix: "sts", name: "GetCallerIdentity"),
+            bar: bar, digest: sha256([]))
+    }
+}

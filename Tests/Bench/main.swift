@@ -19,7 +19,9 @@ private func threadNanoseconds() -> Int {
 private let wanted = CommandLine.arguments.dropFirst().first
 
 /// Runs `body` often enough to be measured, seven times, and prints what one run of it takes.
-private func measure(_ name: String, count: Int = 20_000, _ body: () throws -> Int) throws {
+private func measure(
+    _ name: String, count: Int = 20_000, byteCount: Int? = nil, _ body: () throws -> Int
+) throws {
     if let wanted, !name.hasPrefix(wanted) { return }
     var sink = 0
     for _ in 0..<(count / 10) { sink &+= try body() }
@@ -32,7 +34,8 @@ private func measure(_ name: String, count: Int = 20_000, _ body: () throws -> I
     each.sort()
     // The sum is used, so that nothing that was measured can be left out.
     let mark = sink == 0 ? " (nothing was done)" : ""
-    print("\(name): \(each[3]) ns (\(each[0])-\(each[6]))\(mark)")
+    let share = byteCount.map { ", \(each[3] * 10 / $0 / 10).\(each[3] * 10 / $0 % 10) ns a byte" } ?? ""
+    print("\(name): \(each[3]) ns (\(each[0])-\(each[6]))\(share)\(mark)")
 }
 
 private let account = "123456789012"
@@ -93,6 +96,29 @@ private let request = InboundRequest(
 private let setting = RecognitionSetting(account: account, region: "us-east-1")
 try measure("recognition: GetItem") {
     try recognize(request, caller: caller, setting: setting).sealed.fields.count
+}
+
+/// The object that the CLI gets with `aws s3api get-object`.
+private let objectRequest = InboundRequest(
+    head: RequestHead(
+        method: "GET", target: "/orders-bucket/2026/11/24/part-0007.gz?x-id=GetObject",
+        fields: fields.filter { !["x-amz-target", "content-type", "content-length"].contains($0.name) } + [
+            HeaderField("x-amz-checksum-mode", "ENABLED"),
+            HeaderField(
+                "x-amz-content-sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ]), body: [])
+try measure("recognition: S3 GetObject") {
+    try recognize(objectRequest, caller: caller, setting: setting).sealed.fields.count
+}
+
+for batch in Batch.all {
+    let byteCount = batch.request.body.count
+    try measure(
+        "batch: \(batch.name), \(byteCount) B", count: max(1, 2_000_000 / (byteCount + 2_000)),
+        byteCount: byteCount
+    ) {
+        try recognize(batch.request, caller: caller, setting: setting).sealed.fields.count
+    }
 }
 
 /// A process that has touched nothing of the catalog yet prints how long it is until an operation of it is

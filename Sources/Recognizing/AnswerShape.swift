@@ -48,7 +48,7 @@ package func answerShape(_ head: RequestHead, catalog: Catalog = .builtIn) -> An
         return AnswerShape(wireProtocol: wire, isS3: false, isQueryCompatible: false)
     }
     let request = RestRequest(
-        method: head.method, path: String(head.rawPath), query: [], headers: Set(head.fields.map(\.name)))
+        method: head.method, path: String(head.rawPath), query: [], headers: head.fields.map(\.name))
     let fits = (try? Router(catalog).restCandidates(for: request, signedAs: scope?.service)) ?? []
     if let service = fits.first?.operation.service, !service.isS3 {
         let wire: WireProtocol = service.protocols.contains(.restXML) ? .restXML : .restJSON

@@ -89,16 +89,21 @@ package struct ConditionKeys: Hashable, Sendable {
     private var said: [String: [Said]] = [:]
     /// Whose value each pair's own resource is.
     private var ofResource: [String: [OfResource]] = [:]
+    /// Of all pairs, unless something else is said.
+    private var absent: Set<String> = []
     /// Beginnings of names of which all are said: any other that begins so is absent.
     private var families: [Family] = []
 
-    package init() { values.reserveCapacity(24) }
+    /// What is known of every call; nil for keys that are not a call's yet.
+    var gateway: GatewayKeys?
+
+    package init() {}
 
     /// What is known of `name`, in any case, of all pairs; a name that nothing was said of is unknown.
     package subscript(name: String) -> Value {
         get {
             let name = name.asciiLowercased
-            return values[name] ?? (isOfFamily(name) { $0 == nil } ? .absent : .unknown)
+            return gateway?[name] ?? values[name] ?? (isAbsent(name) { $0 == nil } ? .absent : .unknown)
         }
         set { values[name.asciiLowercased] = newValue }
     }
@@ -106,16 +111,22 @@ package struct ConditionKeys: Hashable, Sendable {
     /// What is known of `name`, in any case, for `pair`.
     package func value(of name: String, for pair: Pair) -> Value {
         let name = name.asciiLowercased
-        if let value = values[name] { return value }
+        if let value = gateway?[name] ?? values[name] { return value }
         if let one = said[name]?.first(where: { $0.scope.covers(pair) }) { return one.value }
         for one in ofResource[name] ?? [] where one.scope.isOf(pair.action) {
             if let value = one.part.value(in: pair.resource) { return .filled([value]) }
         }
-        return isOfFamily(name) { $0.map { $0.covers(pair) } ?? true } ? .absent : .unknown
+        return isAbsent(name) { $0.map { $0.covers(pair) } ?? true } ? .absent : .unknown
     }
 
     /// The names something is known of, sorted.
-    package var names: [String] { Set(Array(values.keys) + said.keys + ofResource.keys).sorted() }
+    package var names: [String] {
+        Set(Array(values.keys) + said.keys + ofResource.keys + absent + (gateway?.names ?? [])).sorted()
+    }
+
+    private func isAbsent(_ name: String, where isMeant: (Scope?) -> Bool) -> Bool {
+        absent.contains(name) || isOfFamily(name, where: isMeant)
+    }
 
     private func isOfFamily(_ name: String, where isMeant: (Scope?) -> Bool) -> Bool {
         families.contains { name.utf8.starts(with: $0.prefix.utf8) && isMeant($0.scope) }
@@ -128,8 +139,13 @@ extension ConditionKeys {
     /// Whether something is said of `name`, of any pair.
     func isSaid(_ name: String) -> Bool {
         let name = name.asciiLowercased
-        return values[name] != nil || said[name] != nil || ofResource[name] != nil
+        return isSaidOfSome(name) || absent.contains(name)
             || families.contains { $0.prefix.utf8.elementsEqual(name.utf8) }
+    }
+
+    /// Whether more is said of `name`, in lower case, than that it is absent or one of a family.
+    private func isSaidOfSome(_ name: String) -> Bool {
+        values[name] != nil || said[name] != nil || ofResource[name] != nil
     }
 
     /// `value` is what is known of `name` for the pairs of `scope`; nil: of all.
@@ -145,6 +161,9 @@ extension ConditionKeys {
     mutating func say(_ name: String, _ part: ResourcePart, of scope: Scope) {
         ofResource[name.asciiLowercased, default: []].append(OfResource(scope: scope, part: part))
     }
+
+    /// Of all pairs, each of `names`, in lower case, is absent unless something else is said of it.
+    mutating func say(absent names: Set<String>) { absent = names }
 
     /// The keys that begin with `prefix` and go on with a name of `tags` have its value, all others are
     /// absent.
@@ -171,6 +190,9 @@ extension ConditionKeys {
         both.values = values.filter { other.values[$0.key] == $0.value }
         both.said = said.filter { other.said[$0.key] == $0.value }
         both.ofResource = ofResource.filter { other.ofResource[$0.key] == $0.value }
+        both.absent = absent.intersection(other.absent).filter { name in
+            !isSaidOfSome(name) && !other.isSaidOfSome(name)
+        }
         return both
     }
 }

@@ -11,9 +11,11 @@ func seal(
     let digest = meaningDigest(first, pairs: pairs, caller: caller)
     let meaning = Meaning(
         service: operation.service.name,
-        candidates: unique(readings.map { $0.candidate.operation.service.name }).filter {
-            $0 != operation.service.name
-        },
+        candidates: readings.count == 1
+            ? []
+            : unique(readings.map { $0.candidate.operation.service.name }).filter {
+                $0 != operation.service.name
+            },
         operation: operation.name, wireProtocol: first.candidate.wireProtocol, partition: first.partition,
         account: first.account, region: first.region, pairs: pairs, parameters: first.parameters,
         keys: conditionKeys(readings, first, request: request, setting: setting),
@@ -31,18 +33,8 @@ func seal(
 
 /// `pairs` without doubles, compared by bytes: Swift holds `é` and `e` with an accent equal, AWS does not.
 private func distinct(_ pairs: [Pair]) -> [Pair] {
-    var seen: Set<[UInt8]> = []
-    return pairs.filter { pair in
-        var bytes = Array(pair.action.description.asciiLowercased.utf8)
-        for part in pair.resource.parts {
-            switch part {
-            case .known(let text): bytes += [0] + Array(text.utf8)
-            case .unknown: bytes += [1]
-            case .unknownCharacters(let count): bytes += [2] + Array(String(count).utf8)
-            }
-        }
-        return seen.insert(bytes).inserted
-    }
+    var seen: Set<Touch> = []
+    return pairs.filter { seen.insert(Touch(action: $0.action, resource: $0.resource)).inserted }
 }
 
 // MARK: - Meaning
@@ -53,24 +45,42 @@ private func distinct(_ pairs: [Pair]) -> [Pair] {
 /// what is in the digest anyway, are left out.
 private func meaningDigest(_ first: Reading, pairs: [Pair], caller: Caller) -> Digest {
     let operation = first.candidate.operation
-    var parameters = first.parameters.withoutIdempotencyTokens(operation.input)
-    if case .object(let members) = parameters, let shape = operation.input {
-        parameters = .object(
-            members.filter { member in
-                guard let known = shape.member(named: member.name), known.location == .header else {
-                    return true
-                }
-                return !isChecksum(known.wireName.asciiLowercased)
-            })
+    var form: [UInt8] = []
+    // The members in the order of their names.
+    func add(_ name: StaticString, _ text: String) {
+        form.append(form.isEmpty ? 0x7B : 0x2C)
+        add(name)
+        JSON.write(text, to: &form)
     }
-    let form = JSON.object([
-        .init("agent", .string(caller.agent.text)), .init("service", .string(operation.service.name)),
-        .init("operation", .string(operation.name)), .init("account", .string(first.account)),
-        .init("region", .string(first.region)),
-        .init("pairs", .array(pairs.map { .strings([$0.action.description, $0.resource.description]) })),
-        .init("parameters", parameters),
-    ])
-    return sha256(form.canonical)
+    func add(_ name: StaticString) {
+        form += [0x22]
+        name.withUTF8Buffer { form.append(contentsOf: $0) }
+        form += [0x22, 0x3A]
+    }
+    add("account", first.account)
+    add("agent", caller.agent.text)
+    add("operation", operation.name)
+    form.append(0x2C)
+    add("pairs")
+    form.append(0x5B)
+    for (number, pair) in pairs.enumerated() {
+        if number > 0 { form.append(0x2C) }
+        form.append(0x5B)
+        JSON.write(pair.action.description, to: &form)
+        form.append(0x2C)
+        JSON.write(pair.resource.description, to: &form)
+        form.append(0x5D)
+    }
+    form.append(0x5D)
+    form.append(0x2C)
+    add("parameters")
+    first.parameters.writeMeaning(as: operation.input, to: &form) { known in
+        known.location == .header && isChecksum(known.wireName.asciiLowercased)
+    }
+    add("region", first.region)
+    add("service", operation.service.name)
+    form.append(0x7D)
+    return sha256(form)
 }
 
 private func isChecksum(_ field: String) -> Bool {
@@ -78,27 +88,16 @@ private func isChecksum(_ field: String) -> Bool {
         || field == "content-length" || field == "expect"
 }
 
-/// What all readings say alike, and what the gateway knows of every call: it makes each one itself, with its
-/// own credentials and over TLS, so no service calls in between.
+/// What all readings say alike, and what the gateway knows of every call.
 private func conditionKeys(
     _ readings: [Reading], _ reading: Reading, request: InboundRequest, setting: RecognitionSetting
 ) -> ConditionKeys {
-    var keys = readings.reduce(reading.named.keys) { $0.agreed(with: $1.named.keys) }
-    for name in [
-        "aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:sourcearn", "aws:sourceaccount",
-        "aws:principalservicename", "aws:principalservicenameslist",
-    ] {
-        keys[name] = .absent
-    }
-    keys["aws:principalisawsservice"] = .filled(["false"])
-    if let account = setting.account { keys["aws:principalaccount"] = .filled([account]) }
-    keys["aws:requestedregion"] = .filled([reading.endpoint.signingRegion])
-    keys["aws:useragent"] = request.head["user-agent"].map { .filled([$0]) } ?? .absent
-    keys["aws:viaawsservice"] = .filled(["false"])
-    keys["aws:securetransport"] = .filled(["true"])
-    keys["countersign:protocol"] = .filled([reading.candidate.wireProtocol.description])
-    keys["countersign:itemcount"] = .filled([String(reading.named.itemCount)])
-    keys["countersign:bodybytes"] = .filled([String(request.body.count)])
+    var keys = reading.named.keys
+    if readings.count > 1 { keys = readings.reduce(keys) { $0.agreed(with: $1.named.keys) } }
+    keys.gateway = GatewayKeys(
+        account: setting.account, region: reading.endpoint.signingRegion,
+        userAgent: request.head["user-agent"], wireProtocol: reading.candidate.wireProtocol,
+        itemCount: reading.named.itemCount, bodyByteCount: request.body.count)
     return keys
 }
 
@@ -114,9 +113,15 @@ private func sealed(
     if case .fixed(let fixed, let secure) = setting.upstream { (authority, usesTLS) = (fixed, secure) }
     let fields =
         try sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty) + reading.pins
-    let sentQuery = query.filter { $0.name != "x-id" }.map { item in
-        percentEncoded(item.name) + (item.value.map { "=" + percentEncoded($0) } ?? "")
-    }.joined(separator: "&")
+    var sentQuery = ""
+    for item in query where item.name != "x-id" {
+        if !sentQuery.isEmpty { sentQuery += "&" }
+        sentQuery += percentEncoded(item.name)
+        if let value = item.value {
+            sentQuery += "="
+            sentQuery += percentEncoded(value)
+        }
+    }
     let method = request.head.method
     var head: [UInt8] = []
     head.reserveCapacity(1_024)
@@ -144,30 +149,39 @@ private func sealed(
 }
 
 /// The signing names of S3's family, which sign the path as it is sent.
-private let signsPathAsSent: Set<String> = ["s3", "s3express", "s3-object-lambda", "s3-outposts"]
+private let signsPathAsSent = ["s3", "s3express", "s3-object-lambda", "s3-outposts"]
 
-/// Fields that go along with every operation, besides those that its model binds.
-private let commonFields: Set<String> = [
-    "accept", "amz-sdk-invocation-id", "amz-sdk-request", "content-encoding", "content-language",
-    "content-md5", "content-type", "if-range",
-    "smithy-protocol", "user-agent", "x-amz-glacier-version", "x-amz-api-version", "x-amz-target",
-    "x-amz-user-agent",
-    "x-amzn-query-mode",
-    "x-amz-sdk-checksum-algorithm",
-]
+/// What becomes of a field whatever the operation.
+private enum FieldKind {
+    /// Goes along with every operation.
+    case common
+    /// The same, unless there is no body; then only where the model binds it.
+    case ofBody
+    /// Never goes along, whatever a model says: the client's own signature, and what the connection is made
+    /// of.
+    case barred
+}
 
-/// Fields that never go along, whatever a model says: the client's own signature, and what the connection is
-/// made of.
-private let barredFields: Set<String> = [
-    "authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization",
-    "proxy-connection",
-    "te", "trailer", "transfer-encoding", "upgrade", "x-amz-content-sha256", "x-amz-date",
-    "x-amz-security-token",
-    "x-amz-s3session-token", "x-amz-decoded-content-length", "x-amz-trailer",
-]
-
-/// Fields that are nothing without a body, unless the model binds them.
-private let bodyFields: Set<String> = ["content-encoding", "content-language", "content-md5", "content-type"]
+/// The fields that a model says nothing of, or has no say in.
+private let fieldKinds: [String: FieldKind] = {
+    let common = [
+        "accept", "amz-sdk-invocation-id", "amz-sdk-request", "if-range", "smithy-protocol", "user-agent",
+        "x-amz-glacier-version", "x-amz-api-version", "x-amz-target", "x-amz-user-agent",
+        "x-amzn-query-mode", "x-amz-sdk-checksum-algorithm",
+    ]
+    let ofBody = ["content-encoding", "content-language", "content-md5", "content-type"]
+    let barred = [
+        "authorization", "connection", "content-length", "expect", "host", "keep-alive",
+        "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-s3session-token",
+        "x-amz-decoded-content-length", "x-amz-trailer",
+    ]
+    var kinds: [String: FieldKind] = [:]
+    for name in common { kinds[name] = .common }
+    for name in ofBody { kinds[name] = .ofBody }
+    for name in barred { kinds[name] = .barred }
+    return kinds
+}()
 
 /// The conditions of a write.
 private let conditions: Set<String> = [
@@ -182,34 +196,38 @@ private let conditions: Set<String> = [
 private func sentFields(
     _ candidate: Candidate, head: RequestHead, hasBody: Bool
 ) throws(RecognitionError) -> [HeaderField] {
-    var bound: Set<String> = []
-    var prefixes: [String] = ["x-amz-checksum-"]
-    if let shape = candidate.operation.input {
-        for member in shape.members {
-            switch member.location {
-            case .header: bound.insert(member.wireName.asciiLowercased)
-            case .headers: prefixes.append(member.wireName.asciiLowercased)
-            case .uri, .query, .queryMap, .payload, .body: continue
-            }
+    var (bound, prefixes): ([CatalogText], [String]) = ([], [])
+    for index in candidate.operation.input?.memberRange ?? 0..<0 {
+        let member = CatalogMember(file: candidate.operation.file, index: index)
+        switch member.location {
+        case .header: bound.append(member.wireText)
+        case .headers: prefixes.append(member.wireName)
+        case .uri, .query, .queryMap, .payload, .body: continue
         }
     }
+    func isBound(_ field: HeaderField) -> Bool { bound.contains { $0.equalsIgnoringCase(field.name) } }
     if head.method != "GET", head.method != "HEAD",
-        let lost = head.fields.first(where: { conditions.contains($0.name) && !bound.contains($0.name) })
+        let lost = head.fields.first(where: { conditions.contains($0.name) && !isBound($0) })
     {
         throw .malformed(
             part: "the header", why: "\(candidate.operation.name) has no condition `\(lost.name)`")
     }
     let isTargeted = [.awsJSON10, .awsJSON11].contains(candidate.wireProtocol)
     return head.fields.filter { field in
-        guard !barredFields.contains(field.name) else { return false }
-        if bound.contains(field.name) { return true }
-        if bodyFields.contains(field.name), !hasBody {
-            // Without it a call with a target would be none.
-            return isTargeted && field.name == "content-type"
+        switch fieldKinds[field.name] {
+        case .barred?: return false
+        case .common?: return true
+        // Without its content type a call with a target would be none.
+        case .ofBody?: return hasBody || isBound(field) || isTargeted && field.name == "content-type"
+        case nil:
+            return isBound(field) || begins(field.name, with: "x-amz-checksum-".utf8)
+                || prefixes.contains { begins(field.name, with: $0.utf8) }
         }
-        return commonFields.contains(field.name)
-            || prefixes.contains { prefix in
-                !prefix.isEmpty && field.name.utf8.count > prefix.utf8.count && field.name.hasPrefix(prefix)
-            }
     }
+}
+
+/// Whether `name` is `prefix`, in any case and not empty, and more.
+private func begins(_ name: String, with prefix: some Collection<UInt8>) -> Bool {
+    !prefix.isEmpty && name.utf8.count > prefix.count
+        && zip(name.utf8, prefix).allSatisfy { $0 == $1.lowercased }
 }

@@ -11,7 +11,8 @@ package struct Action: Hashable, Sendable, CustomStringConvertible {
     }
 
     package static func == (left: Action, right: Action) -> Bool {
-        left.prefix == right.prefix && left.name.asciiLowercased == right.name.asciiLowercased
+        left.prefix == right.prefix
+            && (left.name == right.name || left.name.asciiLowercased == right.name.asciiLowercased)
     }
 
     package func hash(into hasher: inout Hasher) {

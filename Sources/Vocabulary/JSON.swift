@@ -13,8 +13,8 @@ package enum JSON: Hashable, Sendable {
 
     /// One name and value of an object. Names of one object are distinct.
     package struct Member: Hashable, Sendable {
-        package let name: String
-        package let value: JSON
+        package var name: String
+        package var value: JSON
 
         package init(_ name: String, _ value: JSON) {
             self.name = name
@@ -31,7 +31,8 @@ package enum JSON: Hashable, Sendable {
     /// The member `name` of an object; nil for anything else.
     package subscript(name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
-        return members.first { $0.name == name }?.value
+        for member in members where member.name.hasBytes(of: name) { return member.value }
+        return nil
     }
 
     /// The text of a string; nil for anything else.
@@ -96,9 +97,12 @@ extension JSON {
     /// are taken over.
     package var canonical: [UInt8] {
         var out: [UInt8] = []
-        write(to: &out, sorted: true)
+        writeCanonical(to: &out)
         return out
     }
+
+    /// Appends ``canonical`` to `out`.
+    package func writeCanonical(to out: inout [UInt8]) { write(to: &out, sorted: true) }
 
     /// ``line`` as text.
     package var text: String { String(decoding: line, as: UTF8.self) }
@@ -111,17 +115,19 @@ extension JSON {
         case .string(let text): JSON.write(text, to: &out)
         case .array(let elements):
             out.append(0x5B)
-            for (index, element) in elements.enumerated() {
-                if index > 0 { out.append(0x2C) }
+            var isFirst = true
+            for element in elements {
+                if !isFirst { out.append(0x2C) }
+                isFirst = false
                 element.write(to: &out, sorted: sorted)
             }
             out.append(0x5D)
         case .object(let members):
             out.append(0x7B)
-            let ordered =
-                sorted ? members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) } : members
-            for (index, member) in ordered.enumerated() {
-                if index > 0 { out.append(0x2C) }
+            var isFirst = true
+            for member in sorted ? JSON.sorted(members) : members {
+                if !isFirst { out.append(0x2C) }
+                isFirst = false
                 JSON.write(member.name, to: &out)
                 out.append(0x3A)
                 member.value.write(to: &out, sorted: sorted)
@@ -130,30 +136,57 @@ extension JSON {
         }
     }
 
-    private static func write(_ text: String, to out: inout [UInt8]) {
+    /// `members` by the bytes of their names.
+    package static func sorted(_ members: [Member]) -> [Member] {
+        func precedes(_ left: Member, _ right: Member) -> Bool { left.name.precedes(right.name) }
+        // Many objects have one member, and clients often write them sorted.
+        let isSorted = members.indices.dropFirst().allSatisfy { precedes(members[$0 - 1], members[$0]) }
+        return isSorted ? members : members.sorted(by: precedes)
+    }
+
+    /// Appends `text` as a JSON string to `out`, escaped as ``line`` says.
+    package static func write(_ text: String, to out: inout [UInt8]) {
         out.append(0x22)
-        defer { out.append(0x22) }
         var text = text
-        let isPlain = text.withUTF8 { bytes in
-            guard bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }) else {
-                return false
+        text.withUTF8 { bytes in
+            let raw = UnsafeRawBufferPointer(bytes)
+            var (start, index) = (0, 0)
+            while true {
+                index += plainRun(UnsafeRawBufferPointer(rebasing: raw[index...]))
+                guard index < bytes.count else { break }
+                // INVARIANT: the bytes are UTF-8, so U+0080 to U+009F are C2 80 to C2 9F, and U+2028 and
+                // U+2029 are E2 80 A8 and E2 80 A9, with all of their bytes there.
+                let count: Int
+                switch bytes[index] {
+                case 0..<0x20, 0x22, 0x5C, 0x7F: count = 1
+                case 0xC2 where bytes[index + 1] < 0xA0: count = 2
+                case 0xE2 where bytes[index + 1] == 0x80 && bytes[index + 2] & 0xFE == 0xA8: count = 3
+                default:
+                    index += 1
+                    continue
+                }
+                out.append(contentsOf: bytes[start..<index])
+                escape(bytes[index..<index + count], to: &out)
+                index += count
+                start = index
             }
-            out.append(contentsOf: bytes)
-            return true
+            out.append(contentsOf: bytes[start...])
         }
-        if isPlain { return }
-        for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0x22: out += [0x5C, 0x22]
-            case 0x5C: out += [0x5C, 0x5C]
-            case 0x0A: out += "\\n".utf8
-            case 0x0D: out += "\\r".utf8
-            case 0x09: out += "\\t".utf8
-            case 0...0x1F, 0x7F...0x9F, 0x2028, 0x2029:
-                out += "\\u".utf8
-                out += [UInt8(scalar.value >> 8), UInt8(scalar.value & 255)].lowercaseHex
-            default: out += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
-            }
+        out.append(0x22)
+    }
+
+    /// Appends the escape of the one character in `bytes`.
+    private static func escape(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, to out: inout [UInt8]) {
+        out.append(0x5C)
+        let byte = bytes[bytes.startIndex]
+        switch byte {
+        case 0x22, 0x5C: out.append(byte)
+        case 0x0A: out.append(0x6E)
+        case 0x0D: out.append(0x72)
+        case 0x09: out.append(0x74)
+        case 0xE2: out += "u202".utf8 + [bytes[bytes.startIndex + 2] - 0xA8 + 0x38]
+        // U+0080 to U+009F end with the byte of that number.
+        default: out += "u00".utf8 + [bytes[bytes.startIndex + bytes.count - 1]].lowercaseHex
         }
     }
 }

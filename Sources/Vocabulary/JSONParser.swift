@@ -90,6 +90,8 @@ private struct JSONReader {
             at += 1
             return .object([])
         }
+        // Most have few; an array that grows from nothing moves three times on its way there.
+        members.reserveCapacity(4)
         while true {
             skipBlanks()
             let start = at
@@ -119,6 +121,7 @@ private struct JSONReader {
             at += 1
             return .array([])
         }
+        elements.reserveCapacity(4)
         while true {
             elements.append(try value(depth: depth + 1))
             skipBlanks()
@@ -146,7 +149,8 @@ private struct JSONReader {
         }
         if at < bytes.count, bytes[at] | 0x20 == 0x65 {
             at += 1
-            if [0x2B, 0x2D].contains(try peek()) { at += 1 }
+            let sign = try peek()
+            if sign == 0x2B || sign == 0x2D { at += 1 }
             guard try peek().isDigit else { throw .unexpected(at: at) }
             digits()
         }
@@ -160,26 +164,52 @@ private struct JSONReader {
     private mutating func string() throws(JSONError) -> String {
         at += 1
         let start = at
-        var unescaped: [UInt8]?
+        var isASCII = true
+        skipPlain(&isASCII)
+        guard try peek() != 0x22 else {
+            let text = try text(bytes[start..<at], isASCII, from: start)
+            at += 1
+            return text
+        }
+        var unescaped = Array(bytes[start..<at])
         while true {
-            let byte = try peek()
-            switch byte {
+            switch try peek() {
             case 0x22:
-                let text = unescaped ?? Array(bytes[start..<at])
-                guard let string = String(validating: text, as: UTF8.self) else { throw .badText(at: start) }
+                let text = try text(unescaped[...], false, from: start)
                 at += 1
-                return string
+                return text
             case 0x5C:
-                if unescaped == nil { unescaped = Array(bytes[start..<at]) }
                 at += 1
                 let escape = try self.escape()
-                unescaped?.append(contentsOf: UTF8.encode(escape) ?? UTF8.encodedReplacementCharacter)
+                unescaped.append(contentsOf: UTF8.encode(escape) ?? UTF8.encodedReplacementCharacter)
             case 0..<0x20: throw .unexpected(at: at)
             default:
-                unescaped?.append(byte)
-                at += 1
+                let from = at
+                skipPlain(&isASCII)
+                unescaped += bytes[from..<at]
             }
         }
+    }
+
+    /// Goes on to what ends a run of a string's bytes: a quote, an escape, a control character, the end.
+    private mutating func skipPlain(_ isASCII: inout Bool) {
+        while true {
+            at += bytes.withUnsafeBytes { plainRun(UnsafeRawBufferPointer(rebasing: $0[at...])) }
+            guard at < bytes.count, bytes[at] >= 0x7F else { return }
+            isASCII = false
+            at += 1
+        }
+    }
+
+    private func text(
+        _ bytes: ArraySlice<UInt8>, _ isASCII: Bool, from start: Int
+    ) throws(JSONError) -> String {
+        let text = bytes.withUnsafeBufferPointer { buffer in
+            // Of ASCII there is nothing to validate.
+            isASCII ? String(decoding: buffer, as: UTF8.self) : String(validating: buffer, as: UTF8.self)
+        }
+        guard let text else { throw .badText(at: start) }
+        return text
     }
 
     private mutating func escape() throws(JSONError) -> Unicode.Scalar {
@@ -225,27 +255,18 @@ private struct JSONReader {
     }
 }
 
-/// The names of one object, to find one that is there twice. They compare by scalars, not by canonical
-/// equivalence: the set holds their UTF-8 spelled out.
+/// The names of one object, to find one that is there twice.
 private struct DistinctNames {
     /// Few names are looked through; a set of more than this many pays.
     private static let fewMax = 12
-    private var many: Set<String> = []
+    private var many: Set<ExactText> = []
 
     /// Whether `name` is none of the names of `members`, which were all put in before.
     mutating func insert(_ name: String, after members: [JSON.Member]) -> Bool {
         if members.count < Self.fewMax {
-            return !members.contains { $0.name.utf8.elementsEqual(name.utf8) }
+            return !members.contains { $0.name.hasBytes(of: name) }
         }
-        if many.isEmpty { for member in members { many.insert(member.name.scalarKey) } }
-        return many.insert(name.scalarKey).inserted
-    }
-}
-
-extension String {
-    /// A text that is equal only for the same scalars: Swift's `==` holds `é` and `e` with an accent equal, a
-    /// gate must not.
-    fileprivate var scalarKey: String {
-        utf8.allSatisfy { $0 < 0x80 } ? self : String(decoding: utf8.lowercaseHex, as: UTF8.self) + "\u{1}"
+        if many.isEmpty { for member in members { many.insert(ExactText(member.name)) } }
+        return many.insert(ExactText(name)).inserted
     }
 }

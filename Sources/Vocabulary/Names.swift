@@ -137,7 +137,10 @@ extension UInt8 {
 extension String {
     /// The text with `A-Z` in lower case and every other character as it is; no locale, no Unicode folding.
     package var asciiLowercased: String {
-        guard utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return self }
+        let hasCapital = utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.contains { $0 >= 0x41 && $0 <= 0x5A }
+        }
+        guard hasCapital ?? true else { return self }
         return String(unsafeUninitializedCapacity: utf8.count) { buffer in
             // INVARIANT: as many bytes as reserved; letters become letters, so it stays UTF-8.
             var count = 0
@@ -147,6 +150,27 @@ extension String {
             }
             return count
         }
+    }
+}
+
+extension String {
+    /// Whether both are the same bytes of UTF-8: Swift's `==` holds canonically equivalent texts equal, and a
+    /// gate must not.
+    package func hasBytes(of other: String) -> Bool {
+        guard utf8.count == other.utf8.count else { return false }
+        let isSame = utf8.withContiguousStorageIfAvailable { bytes in
+            other.utf8.withContiguousStorageIfAvailable { bytes.elementsEqual($0) }
+        }
+        return (isSame ?? nil) ?? utf8.elementsEqual(other.utf8)
+    }
+
+    /// Whether the bytes of UTF-8 come before those of `other`: Swift's `<` orders canonically equivalent
+    /// texts alike.
+    func precedes(_ other: String) -> Bool {
+        let precedes = utf8.withContiguousStorageIfAvailable { bytes in
+            other.utf8.withContiguousStorageIfAvailable { bytes.lexicographicallyPrecedes($0) }
+        }
+        return (precedes ?? nil) ?? utf8.lexicographicallyPrecedes(other.utf8)
     }
 }
 

@@ -33,19 +33,37 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
     package init(_ parts: [Part], presumed: String? = nil) {
         self.presumed = presumed
         var joined: [Part] = []
+        // Known runs are put together in one text, which is copied once.
+        var known = ""
         for part in parts {
-            switch (joined.last, part) {
-            case (_, .known("")): continue
-            case (.known(let before), .known(let text)): joined[joined.count - 1] = .known(before + text)
-            case (.unknown, .unknown), (_, .unknownCharacters(count: ...0)): continue
-            default: joined.append(part)
+            if case .known(let text) = part {
+                if known.isEmpty, parts.count > 1 { known.reserveCapacity(Self.byteCount(of: parts)) }
+                known += text
+                continue
             }
+            if case .unknownCharacters(count: ...0) = part { continue }
+            if !known.isEmpty {
+                joined.append(.known(known))
+                known = ""
+            }
+            if case .unknown = part, joined.last == .unknown { continue }
+            joined.append(part)
         }
+        if !known.isEmpty { joined.append(.known(known)) }
         self.parts = joined
     }
 
+    private static func byteCount(of parts: [Part]) -> Int {
+        parts.reduce(0) { count, part in
+            if case .known(let text) = part { count + text.utf8.count } else { count }
+        }
+    }
+
     /// The resource fully named by `text`.
-    package init(_ text: String) { self.init([.known(text)]) }
+    package init(_ text: String) {
+        parts = text.isEmpty ? [] : [.known(text)]
+        presumed = nil
+    }
 
     /// What an action without resource types is judged against: the literal `*`.
     package static let star = Resource("*")
@@ -65,7 +83,8 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
 
     /// The text with `<unknown>` for each unknown run.
     package var description: String {
-        parts.map { part in
+        if let text { return text }
+        return parts.map { part in
             switch part {
             case .known(let text): text
             case .unknown, .unknownCharacters: "<unknown>"

@@ -59,7 +59,8 @@ struct Batch {
         let entries = joined(count) { #"{"Id": "m\#($0)", "MessageBody": "\#(text(byteCount))"}"# }
         return json(
             "AmazonSQS.SendMessageBatch", "1.0", "SendMessageBatch of \(count)",
-            #"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/orders", "Entries": [\#(entries)]}"#
+            #"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/orders", "#
+                + #""Entries": [\#(entries)]}"#
         )
     }
 
@@ -104,6 +105,14 @@ struct Batch {
             #"{"StreamName": "orders", "Records": [], "more": [\#(items)1]}"#)
     }
 
+    /// A map of many names in no order: they must be distinct, and the digest sorts them.
+    private static func item(nameCount: Int) -> Batch {
+        let attributes = joined(nameCount) { #""k\#(($0 * 7_919) % nameCount)": {"S": "o-\#($0)"}"# }
+        return json(
+            "DynamoDB_20120810.PutItem", "1.0", "PutItem of \(nameCount) names",
+            #"{"TableName": "orders", "Item": {\#(attributes)}}"#)
+    }
+
     /// Each kind from small to large.
     static var all: [Batch] {
         [1, 25, 100].map { writeItems($0, valueByteCount: 256) } + [writeItems(25, valueByteCount: 16 << 10)]
@@ -115,5 +124,6 @@ struct Batch {
             + [10, 100, 1000].map(metrics)
             + [1, 2, 4].map(invoke)
             + [1, 2, 4].map(document)
+            + [1_000, 50_000, 100_000, 200_000].map { item(nameCount: $0) }
     }
 }

@@ -33,7 +33,7 @@ import Vocabulary
             }
             let request = RestRequest(
                 method: try text(row, "method"), path: try text(row, "path"), query: query,
-                headers: Set(try list(row["headers"]).compactMap(\.string)))
+                headers: try list(row["headers"]).compactMap(\.string))
             let found = try Router(catalog).restCandidates(for: request, signedAs: try text(row, "scope"))
             let meant = "\(try text(row, "service")).\(try text(row, "operation"))"
             let match = found.first { "\($0.operation.service.name).\($0.operation.name)" == meant }

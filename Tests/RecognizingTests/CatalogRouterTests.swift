@@ -23,7 +23,8 @@ import Vocabulary
         signedAs: String? = nil
     ) throws -> [RestMatch] {
         try router.restCandidates(
-            for: RestRequest(method: method, path: path, query: query, headers: headers), signedAs: signedAs)
+            for: RestRequest(method: method, path: path, query: query, headers: Array(headers)),
+            signedAs: signedAs)
     }
 
     /// A request that fits `operation`: labels filled with `x`, all that is required there.
@@ -38,7 +39,8 @@ import Vocabulary
             if member.location == .query { query.append((member.wireName, "x")) }
             if member.location == .header { headers.insert(member.wireName.asciiLowercased) }
         }
-        return RestRequest(method: operation.method, path: path, query: query, headers: headers)
+        return RestRequest(
+            method: operation.method, path: path, query: query, headers: Array(headers))
     }
 
     @Test func `every REST operation is among the candidates of its own request`() throws {

@@ -183,9 +183,16 @@ private func named(
         right["x:other"] = .filled(["b"])
         left.say(family: "x:tag/", [], of: nil)
         right.say(family: "x:tag/", [("a", "1")], of: nil)
+        left.say(absent: ["x:none", "x:left", "x:mine"])
+        right.say(absent: ["x:none", "x:right", "x:mine"])
+        left["x:mine"] = .filled(["a"])
         let both = left.agreed(with: right)
         #expect(both["x:same"] == .absent)
-        for name in ["x:only", "x:other", "x:tag/a", "x:tag/b"] { #expect(both[name] == .unknown) }
+        #expect(both["x:none"] == .absent)
+        let different = ["x:only", "x:other", "x:tag/a", "x:tag/b", "x:left", "x:right", "x:mine"]
+        for name in different { #expect(both[name] == .unknown) }
+        #expect(left["x:mine"] == .filled(["a"]))
+        #expect(right["x:mine"] == .absent)
         #expect(left["x:tag/a"] == .absent)
     }
 

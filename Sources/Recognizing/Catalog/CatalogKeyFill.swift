@@ -8,6 +8,8 @@ package struct CatalogKeyFill: Sendable {
 
     /// As AWS spells it: `aws:RequestTag/${TagKey}`.
     package var key: String { record.text(0).string }
+    /// Whether naming works it out.
+    var isComputed: Bool { record.byte(6) == 2 }
     /// How it is known.
     package var source: CatalogKeySource {
         let what = text.what
@@ -34,6 +36,7 @@ package struct CatalogKeyFill: Sendable {
     /// What is written behind ` on ` is the kinds.
     private var text: (what: String, kinds: [String]) {
         let text = record.optionalText(3)?.string ?? ""
+        guard text.utf8.contains(0x20) else { return (text, []) }
         let words = text.parts(by: 0x20)
         guard let on = words.lastIndex(where: { $0.utf8.elementsEqual("on".utf8) }) else { return (text, []) }
         return (words[..<on].joined(separator: " "), Array(words[(on + 1)...]))

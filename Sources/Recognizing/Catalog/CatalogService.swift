@@ -139,20 +139,22 @@ package struct CatalogEndpoint: Hashable, Sendable {
     }
 
     private init(row: CatalogRecord, region: String, place: CatalogRecord) {
-        var host = ""
-        for piece in row.text(0).string.split(separator: "{", omittingEmptySubsequences: false) {
-            guard let end = piece.firstIndex(of: "}") else {
-                host += piece
-                continue
+        var host: [UInt8] = []
+        host.reserveCapacity(64)
+        var rest = Array(row.text(0).string.utf8)[...]
+        while let open = rest.firstIndex(of: 0x7B), let close = rest[open...].firstIndex(of: 0x7D) {
+            host += rest[..<open]
+            // One of `region`, `dns` and the name for dual-stack.
+            let name = rest[(open + 1)..<close]
+            if name.elementsEqual("region".utf8) {
+                host += region.utf8
+            } else {
+                host += place.text(name.elementsEqual("dns".utf8) ? 6 : 9).string.utf8
             }
-            switch piece[..<end] {
-            case "region": host += region
-            case "dns": host += place.text(6).string
-            default: host += place.text(9).string
-            }
-            host += piece[piece.index(after: end)...]
+            rest = rest[(close + 1)...]
         }
-        self.host = host
+        host += rest
+        self.host = String(decoding: host, as: UTF8.self)
         basePath = row.text(3).string
         signingName = row.text(6).string
         signingRegion = row.optionalText(9)?.string ?? region

@@ -153,24 +153,26 @@ package struct CatalogMember: Sendable, Hashable {
 
     /// The name in the model, which paths of ``CatalogResource`` and parsed parameters use: `TableName`.
     package var name: String { nameText.string }
-    /// The same, of a member that was found as `spelled`, be it by this name or the one on the wire.
-    func name(foundAs spelled: String) -> String { isSpelledApart(record) ? name : spelled }
     /// The name on the wire: of the JSON member, XML element, header, query parameter or path label. For ec2
     /// with its capital.
     package var wireName: String { wireText.string }
     /// The name in the query protocol (before `.1`, `.Name` and so on).
-    package var queryName: String {
-        guard has(128) else { return wireName }
+    package var queryName: String { queryText.string }
+    /// ``queryName`` in place.
+    var queryText: CatalogText {
+        guard has(128) else { return wireText }
         var (low, high) = (0, file.count(of: .queryNames))
         while low < high {
             let middle = (low + high) / 2
             let row = file.record(.queryNames, middle)
-            if row.short(0) == form { return row.text(2).string }
+            if row.short(0) == form { return row.text(2) }
             if row.short(0) < form { low = middle + 1 } else { high = middle }
         }
-        return wireName
+        return wireText
     }
 
+    /// Whether its name on the wire is another than its name in the model. Equal texts are one in the file.
+    var isRenamed: Bool { isSpelledApart(record) }
     /// The form of its value.
     package var shape: CatalogShape { CatalogShape(file: file, index: record.short(3)) }
     /// Where it stands in a REST request; body for all other protocols.

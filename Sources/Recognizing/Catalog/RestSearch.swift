@@ -37,6 +37,8 @@ struct RestSearch {
     let segments: [String]
     let isExactSlash: Bool
     private(set) var fits: [Fit] = []
+    /// Which segments of the path the walk has given to each segment of the template so far.
+    private var spans: [Range<Int>] = []
 
     init(catalog: Catalog, request: RestRequest, segments: [String], isExactSlash: Bool) {
         self.catalog = catalog
@@ -51,7 +53,7 @@ struct RestSearch {
     mutating func run(_ mayBe: (CatalogService) -> Bool) {
         let methods = 0..<file.count(of: .methods)
         guard let method = file.search(.methods, in: methods, for: request.method) else { return }
-        walk(file.record(.methods, method).short(3), at: 0, specificity: 0, spans: [], mayBe)
+        walk(file.record(.methods, method).short(3), at: 0, specificity: 0, mayBe)
     }
 
     /// The best fits; S3 only if nothing else fits or the scope says so.
@@ -68,12 +70,14 @@ struct RestSearch {
         // A deprecated operation that reads like a current one of its service is that one's old name (S3
         // lifecycle, notification). Both S3 services' bucket lists are `GET /`; the scope tells them apart.
         let isExpress =
-            signedAs?.asciiLowercased == "s3express"
+            signedAs.map { $0.asciiLowercased == "s3express" } ?? false
             || request.query.contains {
                 $0.name == "max-directory-buckets" || $0.name == "x-id" && $0.value == "ListDirectoryBuckets"
             }
         winners = winners.filter { fit in
-            guard fit.operation.service.isS3, fit.operation.uriTemplate == "/" else { return true }
+            guard fit.operation.service.isS3, fit.spans.count == 1, fit.operation.uriTemplate == "/" else {
+                return true
+            }
             return (fit.operation.name == "ListDirectoryBuckets") == isExpress
         }
         let current = winners.filter { !$0.operation.isDeprecated }
@@ -91,22 +95,35 @@ struct RestSearch {
         for (part, span) in zip(template.split(separator: 0x2F, omittingEmptySubsequences: false), fit.spans)
         where part.first == 0x7B {
             let name = part.dropFirst().prefix { $0 != 0x2B && $0 != 0x7D }
-            labels.append((String(Substring(name)), segments[span].joined(separator: "/")))
+            var value = ""
+            for index in span {
+                if index > span.lowerBound { value += "/" }
+                value += segments[index]
+            }
+            labels.append((String(Substring(name)), value))
         }
         return RestMatch(
             operation: fit.operation, labels: labels, unknownQuery: fit.unknownQuery,
             isExactSlash: isExactSlash)
     }
 
+    /// Walks on behind the segments of `span`, which one segment of the template takes.
     private mutating func walk(
-        _ node: Int, at position: Int, specificity: UInt64, spans: [Range<Int>],
-        _ mayBe: (CatalogService) -> Bool
+        _ node: Int, past span: Range<Int>, specificity: UInt64, _ mayBe: (CatalogService) -> Bool
+    ) {
+        spans.append(span)
+        walk(node, at: span.upperBound, specificity: specificity, mayBe)
+        spans.removeLast()
+    }
+
+    private mutating func walk(
+        _ node: Int, at position: Int, specificity: UInt64, _ mayBe: (CatalogService) -> Bool
     ) {
         let record = file.record(.nodes, node)
         guard position < segments.count else {
             for reference in record.short(6)..<file.record(.nodes, node + 1).short(6) {
                 let index = file.record(.operationRefs, reference).short(0)
-                consider(CatalogOperation(file: file, index: index), specificity, spans, mayBe)
+                consider(CatalogOperation(file: file, index: index), specificity, mayBe)
             }
             return
         }
@@ -117,10 +134,10 @@ struct RestSearch {
         let one = position..<position + 1
         if let edge = file.search(.edges, in: edges(of: node), for: segment) {
             let child = file.record(.edges, edge).short(3)
-            walk(child, at: position + 1, specificity: specificity | 3 << shift, spans: spans + [one], mayBe)
+            walk(child, past: one, specificity: specificity | 3 << shift, mayBe)
         }
         if let label = record.optionalShort(2), !segment.isEmpty {
-            walk(label, at: position + 1, specificity: specificity | 2 << shift, spans: spans + [one], mayBe)
+            walk(label, past: one, specificity: specificity | 2 << shift, mayBe)
         }
         guard let greedy = record.optionalShort(4) else { return }
         // A label of many segments takes any number of them; only its last end matters unless more template
@@ -128,9 +145,7 @@ struct RestSearch {
         let isLast = edges(of: greedy).isEmpty
         for end in (isLast ? segments.count : position + 1)...segments.count {
             if end == position + 1, segment.isEmpty { continue }
-            walk(
-                greedy, at: end, specificity: specificity | 1 << shift, spans: spans + [position..<end], mayBe
-            )
+            walk(greedy, past: position..<end, specificity: specificity | 1 << shift, mayBe)
         }
     }
 
@@ -140,8 +155,7 @@ struct RestSearch {
     }
 
     private mutating func consider(
-        _ operation: CatalogOperation, _ specificity: UInt64, _ spans: [Range<Int>],
-        _ mayBe: (CatalogService) -> Bool
+        _ operation: CatalogOperation, _ specificity: UInt64, _ mayBe: (CatalogService) -> Bool
     ) {
         guard literalsFit(operation), mayBe(operation.service) else { return }
         // By bytes and in place: this runs for each of a hundred services at `/tags/{arn}`.
@@ -166,13 +180,14 @@ struct RestSearch {
             case .queryMap:
                 isKnown = isKnown.map { _ in true }
             case .header where member.isRequired:
-                guard request.headers.contains(member.wireName.asciiLowercased) else { return }
+                let name = member.wireText
+                guard request.headers.contains(where: { name.equalsIgnoringCase($0) }) else { return }
                 requiredHeaderCount += 1
             case .body, .uri, .header, .headers, .payload:
                 continue
             }
         }
-        let unknown = zip(request.query, isKnown).filter { !$0.1 }.map(\.0.name)
+        let unknown = isKnown.indices.filter { !isKnown[$0] }.map { request.query[$0].name }
         fits.append(
             Fit(
                 operation: operation, specificity: specificity, spans: spans, unknownQuery: unknown,

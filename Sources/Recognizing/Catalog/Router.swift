@@ -10,10 +10,9 @@ package struct RestRequest: Sendable {
     /// `=` was there.
     package let query: [(name: String, value: String?)]
     /// The names of the header fields, lower case.
-    package let headers: Set<String>
+    package let headers: [String]
 
-    package init(method: String, path: String, query: [(name: String, value: String?)], headers: Set<String>)
-    {
+    package init(method: String, path: String, query: [(name: String, value: String?)], headers: [String]) {
         self.method = method
         self.path = path
         self.query = query
@@ -74,7 +73,7 @@ package struct Router: Sendable {
     ) throws(PathError) -> [RestMatch] {
         let segments = try Self.segments(of: request.path)
         let signers = signedAs.map { catalog.services(signedAs: $0) }
-        let hasDots = segments.contains { $0 == "." || $0 == ".." }
+        let hasDots = segments.contains { $0.utf8.first == 0x2E && ($0 == "." || $0 == "..") }
         func mayBe(_ service: CatalogService) -> Bool {
             if hasDots, !service.isS3 { return false }
             if service.livesOnResourceHosts, HostNaming.ownsEveryPath.contains(service.name),
@@ -102,44 +101,36 @@ package struct Router: Sendable {
     /// - Throws: ``PathError`` for a bad escape, for bytes that are not UTF-8, for too many segments.
     static func segments(of path: String) throws(PathError) -> [String] {
         guard path.utf8.first == 0x2F else { throw .notAbsolute }
+        let bytes = Array(path.utf8)
         var found: [String] = []
-        for piece in path.utf8.dropFirst().split(separator: 0x2F, omittingEmptySubsequences: false) {
+        var start = 1
+        while true {
             guard found.count < segmentCountMax else { throw .tooManySegments }
-            found.append(try decoded(piece))
+            let end = bytes[start...].firstIndex(of: 0x2F) ?? bytes.endIndex
+            found.append(try decoded(bytes[start..<end]))
+            if end == bytes.endIndex { return found }
+            start = end + 1
         }
-        return found
     }
 
-    private static func decoded(_ piece: Substring.UTF8View) throws(PathError) -> String {
-        guard piece.contains(0x25) else { return String(Substring(piece)) }
+    private static func decoded(_ piece: ArraySlice<UInt8>) throws(PathError) -> String {
+        guard piece.contains(0x25) else { return String(decoding: piece, as: UTF8.self) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(piece.count)
-        var rest = piece[...]
+        var rest = piece
         while let byte = rest.popFirst() {
             guard byte == 0x25 else {
                 bytes.append(byte)
                 continue
             }
             guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else {
-                throw .badPercentEncoding(segment: String(Substring(piece)))
+                throw .badPercentEncoding(segment: String(decoding: piece, as: UTF8.self))
             }
             bytes.append(high << 4 | low)
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw .invalidUTF8(segment: String(Substring(piece)))
+            throw .invalidUTF8(segment: String(decoding: piece, as: UTF8.self))
         }
         return text
-    }
-}
-
-extension UInt8 {
-    /// The value of a hexadecimal digit, either case.
-    fileprivate var hexValue: UInt8? {
-        switch self {
-        case 0x30...0x39: self - 0x30
-        case 0x41...0x46: self - 0x41 + 10
-        case 0x61...0x66: self - 0x61 + 10
-        default: nil
-        }
     }
 }

@@ -70,7 +70,8 @@ struct Dispatch {
         let isForm =
             head["content-type"].map { mediaType($0) == "application/x-www-form-urlencoded" } ?? false
         let form = isForm && !body.isEmpty && isAtRoot ? try formItems() : []
-        let hasAction = (form + query).contains { $0.name.asciiLowercased == "action" }
+        func isAction(_ item: QueryItem) -> Bool { item.name.asciiLowercased == "action" }
+        let hasAction = form.contains(where: isAction) || query.contains(where: isAction)
         if let target = head["x-amz-target"] {
             guard !hasAction, !isForm, head["smithy-protocol"] == nil else {
                 throw .disagreement("the call has an X-Amz-Target and an Action or Smithy-Protocol")
@@ -86,10 +87,10 @@ struct Dispatch {
     }
 
     private func formItems() throws(RecognitionError) -> [QueryItem] {
-        guard let text = String(validating: body, as: UTF8.self) else {
+        guard body.allSatisfy({ $0 < 0x80 }) || String(validating: body, as: UTF8.self) != nil else {
             throw .malformed(part: "the form", why: "it is not UTF-8")
         }
-        return try queryItems(text, part: "the form")
+        return try queryItems(body[...], part: "the form")
     }
 
     private func fits(_ service: CatalogService) -> Bool { hints.services?.contains(service) ?? true }
@@ -251,13 +252,15 @@ struct Dispatch {
         let form = try searchForm()
         let request = RestRequest(
             method: form == nil ? head.method : "GET", path: path.isEmpty ? "/" : path,
-            query: (form ?? query).map { ($0.name, $0.value) }, headers: Set(head.fields.map(\.name)))
+            query: (form ?? query).map { ($0.name, $0.value) }, headers: head.fields.map(\.name))
         let matches: [RestMatch]
+        // Asked for each of many services: of all that is here, only this goes along.
+        let services = hints.services
         do {
             matches = try Router(catalog).restCandidates(
                 for: request, signedAs: signer, atHostsOf: hints.resourceHosts.map(\.service)
             ) { service in
-                isCandidate(service) && hints.services?.contains(service) ?? true
+                isCandidate(service) && services?.contains(service) ?? true
             }
         } catch { throw .malformed(part: "the path", why: "\(error)") }
         guard !matches.isEmpty else {
@@ -326,24 +329,36 @@ func mediaType(_ text: String) -> String {
 /// Refuses names of a form that could be read as another name: one that is there twice, `action`, `Action.1`,
 /// `Action[]`.
 private func checkFormNames(_ items: [QueryItem]) throws(RecognitionError) {
-    var seen: Set<[UInt8]> = []
+    var seen = Set<ExactText>(minimumCapacity: items.count)
     for item in items {
-        guard seen.insert(Array(item.name.utf8)).inserted else {
+        guard seen.insert(ExactText(item.name)).inserted else {
             throw .malformed(part: "the form", why: "`\(shown(item.name))` is there twice")
         }
-        let first = item.name.prefix { $0 != "." }
-        let isKey = ["action", "version", "operation"].contains(String(first).caseFolded)
         guard item.name.isName(others: "._-", lengthMax: 1024),
-            !isKey || item.name.isSame(as: "Action") || item.name.isSame(as: "Version")
+            !isKey(item.name) || item.name.isSame(as: "Action") || item.name.isSame(as: "Version")
         else { throw .malformed(part: "the form", why: "`\(shown(item.name))` is no name of a parameter") }
+    }
+}
+
+/// Whether `name`, of ASCII, begins with one of the keys of a form, in any case.
+private func isKey(_ name: String) -> Bool {
+    let first = name.utf8.prefix { $0 != 0x2E }
+    return ["action", "version", "operation"].contains { key in
+        first.elementsEqual(key.utf8) { $0.lowercased == $1 }
     }
 }
 
 /// A signature in the form, SimpleDB's or a presigned form's, is neither checked nor sent.
 private func refuseSignature(_ items: [QueryItem]) throws(RecognitionError) {
     let isSigned = items.contains { item in
-        let name = item.name.asciiLowercased
-        return ["awsaccesskeyid", "signature", "signaturemethod"].contains(name) || name.hasPrefix("x-amz-")
+        let name = item.name.utf8
+        func begins(with mark: String) -> Bool {
+            name.count >= mark.utf8.count && zip(name, mark.utf8).allSatisfy { $0.lowercased == $1 }
+        }
+        return begins(with: "x-amz-")
+            || ["awsaccesskeyid", "signature", "signaturemethod"].contains { mark in
+                name.count == mark.utf8.count && begins(with: mark)
+            }
     }
     guard !isSigned else {
         throw .malformed(part: "the form", why: "it holds a signature, which is neither checked nor sent")

@@ -57,7 +57,8 @@ func refuseEncoding(_ head: RequestHead) throws(RecognitionError) {
 
 /// A text in another character set would be read as another text than ours.
 private func refuseCharset(_ head: RequestHead) throws(RecognitionError) {
-    for parameter in (head["content-type"] ?? "").split(separator: ";").dropFirst() {
+    guard let type = head["content-type"], type.utf8.contains(0x3B) else { return }
+    for parameter in type.split(separator: ";").dropFirst() {
         let sides = parameter.split(separator: "=", maxSplits: 1).map { mediaType(String($0)) }
         guard sides.first == "charset" else { continue }
         guard sides.count == 2, ["utf-8", "utf8", "us-ascii"].contains(sides[1].filter { $0 != "\"" }) else {
@@ -112,18 +113,18 @@ private struct RestReader {
             return .object([])
         }
         var members: [JSON.Member] = []
-        var queryNames = candidate.operation.queryLiterals.map(\.name)
+        var queryNames = query.isEmpty ? [] : candidate.operation.queryLiterals.map(\.name)
         for member in shape.members {
             switch member.location {
             case .uri:
-                guard let label = candidate.labels.first(where: { $0.name.isSame(as: member.wireName) })
-                else { continue }
+                let name = member.wireText
+                guard let label = candidate.labels.first(where: { name.equals($0.name) }) else { continue }
                 members.append(
                     .init(
                         member.name,
                         try scalar(label.value, as: member.shape, part: "the path", name: member.name)))
             case .query:
-                queryNames.append(member.wireName)
+                if !query.isEmpty { queryNames.append(member.wireName) }
                 if let value = try fromQuery(member) { members.append(.init(member.name, value)) }
             case .header: if let value = try fromHeader(member) { members.append(.init(member.name, value)) }
             case .headers: if let value = fromHeaders(member) { members.append(.init(member.name, value)) }
@@ -150,7 +151,9 @@ private struct RestReader {
     // MARK: Query and header
 
     private func fromQuery(_ member: CatalogMember) throws(RecognitionError) -> JSON? {
-        let found = query.filter { $0.name.isSame(as: member.wireName) }
+        let name = member.wireText
+        guard query.contains(where: { name.equals($0.name) }) else { return nil }
+        let found = query.filter { name.equals($0.name) }
         guard let first = found.first else { return nil }
         if member.shape.kind == .list, let element = member.shape.element {
             var elements: [JSON] = []
@@ -193,7 +196,7 @@ private struct RestReader {
         guard query.filter({ $0.name == "x-id" }).count <= 1 else {
             throw .malformed(part: "the query", why: "`x-id` is there twice")
         }
-        for literal in candidate.operation.queryLiterals {
+        for literal in query.isEmpty ? [] : candidate.operation.queryLiterals {
             let found = query.filter { $0.name.isSame(as: literal.name) }
             guard found.count <= 1 else {
                 throw .malformed(part: "the query", why: "`\(literal.name)` is there twice")
@@ -206,9 +209,13 @@ private struct RestReader {
     }
 
     private func fromHeader(_ member: CatalogMember) throws(RecognitionError) -> JSON? {
-        let values = request.head.values(of: member.wireName.asciiLowercased)
-        guard let first = values.first else { return nil }
-        guard values.count == 1 else {
+        let name = member.wireText
+        guard let place = request.head.fields.firstIndex(where: { name.equalsIgnoringCase($0.name) }) else {
+            return nil
+        }
+        let first = request.head.fields[place].value
+        guard !request.head.fields[(place + 1)...].contains(where: { name.equalsIgnoringCase($0.name) })
+        else {
             throw .malformed(part: "the header", why: "`\(member.wireName)` is there twice")
         }
         if member.shape.kind == .list {
@@ -221,7 +228,7 @@ private struct RestReader {
     private func fromHeaders(_ member: CatalogMember) -> JSON? {
         let prefix = member.wireName.asciiLowercased
         let found = request.head.fields.filter {
-            $0.name.hasPrefix(prefix) && $0.name.utf8.count > prefix.utf8.count
+            $0.name.begins(with: prefix) && $0.name.utf8.count > prefix.utf8.count
         }
         guard !found.isEmpty else { return nil }
         return .object(found.map { .init(String($0.name.dropFirst(prefix.count)), .string($0.value)) })

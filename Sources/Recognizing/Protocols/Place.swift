@@ -109,7 +109,9 @@ private struct PathPrefix {
     let rest: String
 
     init?(_ path: Substring, hosts: [ResourceHost]?, catalog: Catalog) throws(RecognitionError) {
-        guard path == "/_aws" || path.hasPrefix("/_aws/") else { return nil }
+        guard path.utf8.starts(with: "/_aws".utf8), path == "/_aws" || path.hasPrefix("/_aws/") else {
+            return nil
+        }
         var segments = path.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
         guard let name = segments.first, let service = catalog.service(named: String(name)) else {
             throw .malformed(
@@ -162,12 +164,12 @@ private struct HostHint {
         _ host: String, hosts: [ResourceHost], scope: CredentialScope?, catalog: Catalog
     ) throws(RecognitionError) {
         var name = host.asciiLowercased
-        if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]"),
-            name[name.index(after: colon)...].utf8.allSatisfy(\.isDigit)
+        if let colon = name.utf8.lastIndex(of: 0x3A), name.utf8.last != 0x5D,
+            name.utf8[colon...].dropFirst().allSatisfy(\.isDigit)
         {
             name = String(name[..<colon])
         }
-        if name.isSame(as: "[::1]") || isLoopback(name) { return }
+        if name.isSame(as: "127.0.0.1") || name.isSame(as: "[::1]") || isLoopback(name) { return }
         for local in ["localhost", "127.0.0.1"] where name.hasSuffix(local) {
             let before = String(name.dropLast(local.utf8.count))
             guard before.isEmpty || before.hasSuffix(".") || before.hasSuffix("-") else { break }

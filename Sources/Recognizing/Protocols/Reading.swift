@@ -81,6 +81,8 @@ private func withoutBucket(_ path: String) -> String {
 private func checkHost(
     _ hints: OuterHints, _ operation: CatalogOperation, _ hostPrefix: String
 ) throws(RecognitionError) {
+    // Nearly every call: nothing stands before this machine's name.
+    if hints.hostLabels.contains(where: { $0.services == nil && $0.text == nil }) { return }
     let labels = hints.labels(of: operation.service)
     let said = labels.compactMap(\.self)
     guard said.count == labels.count, !operation.service.isS3 || operation.hostPrefix != nil else { return }
@@ -158,16 +160,16 @@ private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(Recognit
     case .rpcV2CBOR: return hints.path
     case .restJSON, .restXML: break
     }
-    let template = candidate.operation.uriTemplate.prefix { $0 != "?" }
+    let template = candidate.operation.uriTemplate.utf8
     let isS3 = candidate.operation.service.isS3
     var path = ""
-    for piece in template.split(separator: "{", omittingEmptySubsequences: false) {
-        guard let end = piece.firstIndex(of: "}") else {
-            path += piece
-            continue
-        }
-        let isGreedy = piece[..<end].hasSuffix("+")
-        let name = isGreedy ? piece[..<end].dropLast() : piece[..<end]
+    var rest = template.prefix { $0 != 0x3F }
+    while let open = rest.firstIndex(of: 0x7B), let close = rest[open...].firstIndex(of: 0x7D) {
+        path += Substring(rest[..<open])
+        var label = rest[open..<close].dropFirst()
+        let isGreedy = label.last == 0x2B
+        if isGreedy { label.removeLast() }
+        let name = Substring(label)
         guard let value = candidate.labels.first(where: { $0.name.isSame(as: name) })?.value else {
             throw .malformed(part: "the path", why: "`\(name)` is missing")
         }
@@ -177,8 +179,10 @@ private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(Recognit
         guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
             throw .malformed(part: "the path", why: "`\(name)` holds a control character")
         }
-        path += percentEncoded(value, keepsSlash: isGreedy) + piece[piece.index(after: end)...]
+        path += percentEncoded(value, keepsSlash: isGreedy)
+        rest = rest[close...].dropFirst()
     }
+    path += Substring(rest)
     if isS3, climbs(path) { throw .malformed(part: "the path", why: "it climbs above the bucket") }
     // S3 takes `/bucket` and `/bucket/` for one; every template of S3 is without the slash.
     return path.isEmpty ? "/" : path
@@ -186,9 +190,20 @@ private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(Recognit
 
 /// Whether dot segments lead above the first segment.
 func climbs(_ path: String) -> Bool {
+    // Nearly every path has no segment that begins with a dot.
+    var last: UInt8 = 0x2F
+    let hasDot = path.utf8.contains { byte in
+        defer { last = byte }
+        return byte == 0x2E && last == 0x2F
+    }
+    guard hasDot else { return false }
     var depth = 0
-    for segment in path.split(separator: "/", omittingEmptySubsequences: true) {
-        if segment == ".." { depth -= 1 } else if segment != "." { depth += 1 }
+    for segment in path.utf8.split(separator: 0x2F, omittingEmptySubsequences: true) {
+        if segment.elementsEqual("..".utf8) {
+            depth -= 1
+        } else if !segment.elementsEqual(".".utf8) {
+            depth += 1
+        }
         if depth < 1 { return true }
     }
     return false

@@ -33,7 +33,7 @@ func settledByARN(_ matches: [RestMatch]) -> [RestMatch] {
 /// meant; else those that say all and only what their models ask for, if these go to one place; else the one
 /// whose service has the resource that the call names; else the first, if all of them mean the same pairs.
 func settled(_ readings: [Reading]) throws(RecognitionError) -> [Reading] {
-    if areOnePlace(readings) { return readings }
+    if readings.count == 1 || areOnePlace(readings) { return readings }
     let whole = readings.filter(\.saysWhatItsModelAsks)
     if !whole.isEmpty, areOnePlace(whole) { return whole }
     let left = whole.isEmpty ? readings : whole

@@ -12,13 +12,17 @@ struct StrippedHead {
     /// - Throws: ``RecognitionError/malformed(part:why:)`` for bad escapes, and for a field that stands in
     ///   the head and in a presigned query.
     init(_ head: RequestHead) throws(RecognitionError) {
-        let hops = head.values(of: "connection").flatMap { $0.split(separator: ",") }.map {
-            mediaType(String($0))
+        var fields = head.fields
+        if head["connection"] != nil {
+            let hops = head.values(of: "connection").flatMap { $0.split(separator: ",") }.map {
+                mediaType(String($0))
+            }
+            fields.removeAll { hops.contains($0.name) }
         }
-        var fields = head.fields.filter { !hops.contains($0.name) }
         var items = try queryItems(head.rawQuery ?? "", part: "the query")
         let isPresigned = items.contains {
-            ["x-amz-credential", "awsaccesskeyid", "x-amz-signature"].contains($0.name.asciiLowercased)
+            $0.name.utf8.count >= 14
+                && ["x-amz-credential", "awsaccesskeyid", "x-amz-signature"].contains($0.name.asciiLowercased)
         }
         if isPresigned {
             var seen: Set<String> = []

@@ -17,11 +17,10 @@ func parameters(_ element: XMLElement, as shape: CatalogShape) throws(Recognitio
         var members: [JSON.Member] = []
         var taken: Set<Int> = []
         for member in shape.members where member.location == .body {
-            let found = element.children.indices.filter {
-                element.children[$0].name.isSame(as: member.wireName)
-            }
+            let name = member.wireText
+            let found = element.children.indices.filter { name.equals(element.children[$0].name) }
             if found.isEmpty {
-                if let attribute = element.attributes.first(where: { $0.name.isSame(as: member.wireName) }) {
+                if let attribute = element.attributes.first(where: { name.equals($0.name) }) {
                     members.append(.init(member.name, .string(attribute.value)))
                 }
                 continue
@@ -71,12 +70,12 @@ func parameters(_ element: XMLElement, as shape: CatalogShape) throws(Recognitio
 /// The map whose entries `elements` are, each of one key and one value.
 private func map(_ elements: [XMLElement], as shape: CatalogShape) throws(RecognitionError) -> JSON {
     var members: [JSON.Member] = []
-    var seen: Set<[UInt8]> = []
+    var seen: Set<ExactText> = []
     for entry in elements {
         let keys = entry.children.filter { $0.name.isSame(as: shape.keyName ?? "key") }
         let values = entry.children.filter { $0.name.isSame(as: shape.valueName ?? "value") }
         guard entry.children.count == 2, let key = keys.first, key.children.isEmpty, let value = values.first,
-            let kind = shape.value, seen.insert(Array(key.text.utf8)).inserted
+            let kind = shape.value, seen.insert(ExactText(key.text)).inserted
         else {
             throw .malformed(part: "the XML body", why: "an entry of a map is not one new key and one value")
         }
@@ -89,13 +88,13 @@ private func unknownElements(
     _ element: XMLElement, _ taken: Set<Int>, _ shape: CatalogShape
 ) throws(RecognitionError) -> [JSON.Member] {
     var members: [JSON.Member] = []
-    var seen: Set<[UInt8]> = []
+    var seen: Set<ExactText> = []
     for (index, child) in element.children.enumerated() where !taken.contains(index) {
         if let near = shape.member(wireNameIgnoringCase: child.name.caseFolded) {
             throw .malformed(
                 part: "the XML body", why: "`\(shown(child.name))` is spelled `\(near.wireName)`")
         }
-        guard seen.insert(Array(child.name.utf8)).inserted else {
+        guard seen.insert(ExactText(child.name)).inserted else {
             throw .malformed(part: "the XML body", why: "`\(shown(child.name))` is there twice")
         }
         members.append(.init(unmodeled(child.name), whole(child)))

@@ -117,7 +117,7 @@ private struct XMLReader {
     private mutating func attributes(
         of element: inout XMLElement, isRoot: Bool
     ) throws(RecognitionError) -> Bool {
-        var seen: Set<String> = []
+        var seen: [String] = []
         var bearsType = false
         defer { isUnbound = isUnbound || bearsType && !bindsXSI }
         while true {
@@ -139,7 +139,9 @@ private struct XMLReader {
             at += 1
             let value = try characters(until: quote)
             guard take(quote) else { throw fail("an attribute does not end") }
-            guard seen.insert(fullName).inserted else { throw fail("an attribute is there twice") }
+            // Few are taken, and any other one ends the reading.
+            guard !seen.contains(fullName) else { throw fail("an attribute is there twice") }
+            seen.append(fullName)
             // A namespace below the root, or one that is not AWS's, would make elements mean what their names
             // do not say.
             if fullName.isSame(as: "xmlns"), isRoot, isOfAWS(value) { continue }
@@ -174,11 +176,15 @@ private struct XMLReader {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// The five, and what they stand for.
+    private static let entities: [(StaticString, UInt8)] = [
+        ("&amp;", 0x26), ("&lt;", 0x3C), ("&gt;", 0x3E), ("&quot;", 0x22), ("&apos;", 0x27),
+    ]
+
     private mutating func entity() throws(RecognitionError) -> [UInt8] {
-        for (name, text) in [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'")]
-        where starts(with: name) {
-            at += name.utf8.count
-            return Array(text.utf8)
+        for (name, text) in Self.entities where starts(with: name) {
+            at += name.utf8CodeUnitCount
+            return [text]
         }
         guard starts(with: "&#"), let end = bytes[at...].prefix(12).firstIndex(of: 0x3B) else {
             throw fail("an unknown entity")
@@ -196,7 +202,7 @@ private struct XMLReader {
     private mutating func name() throws(RecognitionError) -> String {
         let start = at
         while at < bytes.count,
-            bytes[at].isAlphanumeric || [0x2D, 0x2E, 0x3A, 0x5F].contains(bytes[at])
+            bytes[at].isAlphanumeric || isNameMark(bytes[at])
         {
             at += 1
         }
@@ -206,7 +212,13 @@ private struct XMLReader {
         return String(decoding: bytes[start..<at], as: UTF8.self)
     }
 
-    private func isBlank(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+    private func isNameMark(_ byte: UInt8) -> Bool {
+        byte == 0x2D || byte == 0x2E || byte == 0x3A || byte == 0x5F
+    }
+
+    private func isBlank(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
+    }
 
     @discardableResult
     private mutating func skipBlanks() -> Bool {
@@ -221,7 +233,12 @@ private struct XMLReader {
         return true
     }
 
-    private func starts(with text: String) -> Bool { bytes[at...].starts(with: text.utf8) }
+    private func starts(with text: StaticString) -> Bool {
+        let count = text.utf8CodeUnitCount
+        guard at + count <= bytes.count else { return false }
+        for index in 0..<count where bytes[at + index] != text.utf8Start[index] { return false }
+        return true
+    }
 
     /// Where `mark` next begins, if it ends among the next `limit` bytes.
     private func find(_ mark: String, within limit: Int) -> Int? {

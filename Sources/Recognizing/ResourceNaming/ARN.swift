@@ -51,10 +51,11 @@ struct Place: Hashable, Sendable {
 
     /// The same with the tail as a list.
     func resource(_ service: String, tail: [Resource.Part]) -> Resource {
-        var parts: [Resource.Part] = [.known("arn:\(partition):\(service):\(region):")]
-        parts.append(account.map { .known($0) } ?? .unknown)
-        parts.append(.known(":"))
-        return Resource(parts + tail)
+        let front: [Resource.Part] = [
+            .known("arn:"), .known(partition), .known(":"), .known(service), .known(":"), .known(region),
+            .known(":"), account.map { .known($0) } ?? .unknown, .known(":"),
+        ]
+        return Resource(front + tail)
     }
 
     /// The same place in no region: IAM's ARNs have none.

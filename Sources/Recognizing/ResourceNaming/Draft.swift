@@ -1,20 +1,52 @@
 import Vocabulary
 
+/// One action on one resource that a call needs.
+///
+/// Equal when the bytes are, since Swift holds `é` equal to `e` with an accent and S3 does not: both keys are
+/// deleted. Actions are equal in any case, as IAM has it.
+struct Touch: Hashable {
+    let action: Action
+    let resource: Resource
+
+    static func == (left: Touch, right: Touch) -> Bool {
+        left.action == right.action
+            && left.resource.parts.elementsEqual(right.resource.parts) { left, right in
+                switch (left, right) {
+                case (.known(let left), .known(let right)): left.isSame(as: right)
+                case (.unknown, .unknown): true
+                case (.unknownCharacters(let left), .unknownCharacters(let right)): left == right
+                case (.known, _), (.unknown, _), (.unknownCharacters, _): false
+                }
+            }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        // The actions of one call are few; its resources may be many.
+        hasher.combine(action.name.utf8.count)
+        for part in resource.parts {
+            if case .known(let text) = part { hasher.combine(exactly: text) }
+        }
+    }
+}
+
 /// What is found out about one call while it is being named: its pairs in order and without doubles, and its
 /// keys.
 struct Draft {
-    /// One action on one resource that the call needs.
+    /// One thing that the call needs.
     struct Want {
-        let action: Action
-        let resource: Resource
+        let touch: Touch
         /// What the call does with the action where that is known better than the action's own level says.
         var level: AccessLevel?
+
+        var action: Action { touch.action }
+        var resource: Resource { touch.resource }
     }
 
     let facts: CallFacts
     private(set) var wants: [Want] = []
-    /// Bytes, since Swift holds `é` equal to `e` with an accent and S3 does not: both keys are deleted.
-    private var seen: Set<[UInt8]> = []
+    private var seen: Set<Touch> = []
+    /// Few wants are looked through; a set of more than this many pays.
+    private static let fewMax = 4
     var itemCount = 1
     var keys = ConditionKeys()
 
@@ -32,31 +64,29 @@ struct Draft {
 
     /// The call needs `action`, written `prefix:Name`, on `resource`.
     mutating func want(_ action: String, on resource: Resource) {
-        let parts = action.parts(by: 0x3A, maxSplits: 1)
-        guard parts.count == 2 else { return }
-        want(Action(prefix: parts[0], name: parts[1]), on: resource)
+        guard let colon = action.utf8.firstIndex(of: 0x3A) else { return }
+        let name = action.utf8[colon...].dropFirst()
+        want(
+            Action(prefix: String(action[..<colon]), name: String(Substring(name))),
+            on: resource)
     }
 
     mutating func want(_ action: Action, on resource: Resource, level: AccessLevel? = nil) {
-        var bytes = Array(action.description.asciiLowercased.utf8)
-        for part in resource.parts {
-            switch part {
-            case .known(let text): bytes += [0] + Array(text.utf8)
-            case .unknown: bytes += [1]
-            case .unknownCharacters(let count): bytes += [2] + Array(String(count).utf8)
-            }
-        }
-        guard seen.insert(bytes).inserted else {
+        let touch = Touch(action: action, resource: resource)
+        guard isNew(touch) else {
             // One that reads and writes it has the action's own level again.
-            for index in wants.indices
-            where wants[index].level != level && wants[index].action == action
-                && wants[index].resource == resource
-            {
+            for index in wants.indices where wants[index].level != level && wants[index].touch == touch {
                 wants[index].level = nil
             }
             return
         }
-        wants.append(Want(action: action, resource: resource, level: level))
+        wants.append(Want(touch: touch, level: level))
+    }
+
+    private mutating func isNew(_ touch: Touch) -> Bool {
+        if wants.count < Self.fewMax { return !wants.contains { $0.touch == touch } }
+        if seen.isEmpty { seen.formUnion(wants.map(\.touch)) }
+        return seen.insert(touch).inserted
     }
 
     /// The key `name` is filled with `values`, or known to be absent when there are none.

@@ -151,9 +151,8 @@ enum DynamoDBNaming {
     }
 
     private static let transactActions = [
-        "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
-        "ConditionCheck": "ConditionCheckItem",
-        "Get": "GetItem",
+        ("Put", "PutItem"), ("Update", "UpdateItem"), ("Delete", "DeleteItem"),
+        ("ConditionCheck", "ConditionCheckItem"), ("Get", "GetItem"),
     ]
 
     /// Each item by its own action; the transaction has none.
@@ -161,11 +160,11 @@ enum DynamoDBNaming {
         let items = try draft.parameters.structures("TransactItems")
         let isRead = draft.operation == "TransactGetItems"
         for item in items {
-            let verbs = transactActions.keys.filter { item.has($0) && ($0 == "Get") == isRead }
-            guard verbs.count == 1, let verb = verbs.first, let action = transactActions[verb],
-                let body = try item.structure(verb)
+            let verbs = transactActions.filter { item.has($0.0) && ($0.0 == "Get") == isRead }
+            guard verbs.count == 1, let (verb, name) = verbs.first, let body = try item.structure(verb)
             else { throw .malformed(part: item.path, why: "is not one item of its transaction") }
-            draft.want("dynamodb:\(action)", on: try TableName(body, "TableName", draft.place).resource)
+            let action = Action(prefix: "dynamodb", name: name)
+            draft.want(action, on: try TableName(body, "TableName", draft.place).resource)
         }
         guard !draft.wants.isEmpty else { throw draft.parameters.malformed("TransactItems", "is empty") }
         draft.itemCount = items.count
@@ -317,14 +316,14 @@ struct TableName: Hashable, Sendable {
     }
 
     /// The table `text`: 1 to 255 of letters, digits, `_`, `.`, `-`, or `arn:…:dynamodb:…:table/NAME`.
-    init(parsing text: String, part: String, _ place: Place) throws(RecognitionError) {
+    init(parsing text: String, part: @autoclosure () -> String, _ place: Place) throws(RecognitionError) {
         if text.isName(others: "_.-", lengthMax: 255) {
             self.init(place: place, name: text)
             return
         }
         guard let arn = ARN(parsing: text), arn.service == "dynamodb", arn.account.isAccount,
             let name = arn.resource.after("table/"), name.isName(others: "_.-", lengthMax: 255)
-        else { throw .malformed(part: part, why: "is no table name and no ARN of a table") }
+        else { throw .malformed(part: part(), why: "is no table name and no ARN of a table") }
         self.init(place: arn.place, name: name)
     }
 
@@ -334,7 +333,8 @@ struct TableName: Hashable, Sendable {
 
     /// `table/NAME`, or `table/NAME/` and `part`.
     func resource(_ part: String?) -> Resource {
-        place.resource("dynamodb", .known("table/\(name)" + (part.map { "/\($0)" } ?? "")))
+        let sub: [Resource.Part] = part.map { [.known("/"), .known($0)] } ?? []
+        return place.resource("dynamodb", tail: [.known("table/"), .known(name)] + sub)
     }
 
     /// The table of the same name in `region`.

@@ -24,27 +24,30 @@ struct KeyFilling {
         }
         let fills = facts.model.keyFills
         guard !fills.isEmpty else { return }
-        let actions = facts.model.actions.map { $0.action.description.asciiLowercased }
-        let asked = Set(pairs.map(\.action)).map(\.description.asciiLowercased)
-        for fill in fills {
+        let actions = facts.model.actions.map(\.action)
+        var asked: [Action] = []
+        for pair in pairs where asked.last != pair.action && !asked.contains(pair.action) {
+            asked.append(pair.action)
+        }
+        for fill in fills where !fill.isComputed {
             let key = fill.key
             let family = family(of: key)
             if keys.isSaid(family ?? key) { continue }
-            let listed = actions.indices.filter(fill.isListed).map { actions[$0] }
-            let isOfAll = asked.allSatisfy { action in listed.contains { $0.utf8.elementsEqual(action.utf8) }
+            let listed = actions.indices.filter(fill.isListed)
+            let isOfAll = asked.allSatisfy { action in listed.contains { actions[$0] == action } }
+            func scope(_ kind: String? = nil) -> ConditionKeys.Scope {
+                ConditionKeys.Scope(
+                    actions: listed.map { actions[$0].description.asciiLowercased }, resource: kind)
             }
             let kinds = fill.kinds
             guard kinds.isEmpty else {
-                for kind in kinds {
-                    let scope = ConditionKeys.Scope(actions: listed, resource: kind)
-                    say(key, family, fill.source, of: scope)
-                }
+                for kind in kinds { say(key, family, fill.source, of: scope(kind)) }
                 continue
             }
             if case .resource(let part) = fill.source {
-                keys.say(key, part, of: ConditionKeys.Scope(actions: listed))
+                keys.say(key, part, of: scope())
             } else {
-                say(key, family, fill.source, of: isOfAll ? nil : ConditionKeys.Scope(actions: listed))
+                say(key, family, fill.source, of: isOfAll ? nil : scope())
             }
         }
     }
@@ -94,6 +97,14 @@ struct KeyFilling {
     /// The texts at `path`, whose steps end in `[]` for the elements of a list; none when nothing is there,
     /// nil when something is that is no text, number or truth value, or an element lacks the member.
     static func texts(at path: String, in json: JSON) -> [String]? {
+        if !path.utf8.contains(where: { $0 == 0x2E || $0 == 0x5B }) {
+            // Most paths are one member.
+            guard json.members != nil else { return nil }
+            switch json[path] {
+            case nil, .null?: return []
+            case let value?: return text(value).map { [$0] }
+            }
+        }
         var found = [json]
         var isInList = false
         for step in path.parts(by: 0x2E) {
@@ -128,6 +139,7 @@ struct KeyFilling {
     /// The texts of `source`, a path and maybe the form that they must have and the members that must not be
     /// there (``CatalogKeySource/member(_:)``); nil when one has not, or one is.
     static func values(of source: String, in json: JSON) -> [String]? {
+        if !source.utf8.contains(0x20) { return texts(at: source, in: json) }
         var words = source.parts(by: 0x20)
         if let unless = words.firstIndex(where: { $0.utf8.elementsEqual("unless".utf8) }) {
             guard words[(unless + 1)...].allSatisfy({ found(at: $0, in: json) == .null }) else { return nil }

@@ -47,8 +47,14 @@ func namePairs(_ facts: CallFacts) throws(RecognitionError) -> NamedPairs {
     guard draft.wants.count <= pairCountMax else {
         throw .malformed(part: "the call", why: "it touches more than \(pairCountMax) things")
     }
+    // A batch asks for one action many times.
+    var last: (wanted: Action, listed: ListedAction?)?
     let pairs = draft.wants.map { want in
-        let listed = catalog.listedAction(prefix: want.action.prefix, name: want.action.name)
+        var listed = last?.listed
+        if last?.wanted != want.action {
+            listed = catalog.listedAction(prefix: want.action.prefix, name: want.action.name)
+            last = (want.action, listed)
+        }
         return Pair(
             action: listed?.action ?? want.action, resource: want.resource,
             level: want.level ?? listed?.level ?? .unknown, sensitivity: facts.model.sensitivity)

@@ -5,20 +5,46 @@ import Vocabulary
 /// A member that is JSON null counts as absent, as every service takes it. A member of another type than
 /// asked for, or an empty name, is malformed: no resource is ever named after a guess.
 struct Parameters {
-    let json: JSON
-    let path: String
+    /// Where it stands: written out only for a message.
+    private indirect enum Spot {
+        case path(String)
+        case member(String, of: Spot)
+        case element(Int, String, of: Spot)
 
-    init(_ json: JSON, path: String = "") {
-        self.json = json
-        self.path = path
+        var path: String {
+            switch self {
+            case .path(let path): return path
+            case .member(let name, let above):
+                let path = above.path
+                return path.isEmpty ? name : "\(path).\(name)"
+            case .element(let index, let name, let above):
+                return Spot.member("\(name)[\(index)]", of: above).path
+            }
+        }
     }
 
+    let json: JSON
+    private let here: Spot
+
+    init(_ json: JSON, path: String = "") {
+        self.init(json, .path(path))
+    }
+
+    private init(_ json: JSON, _ here: Spot) {
+        self.json = json
+        self.here = here
+    }
+
+    /// Where it stands.
+    var path: String { here.path }
+
     /// The path of the member `name`.
-    func spot(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    func spot(_ name: String) -> String { Spot.member(name, of: here).path }
 
     /// The member `name`; nil when it is absent or null.
     func value(_ name: String) -> JSON? {
-        guard let value = json[name], value != .null else { return nil }
+        guard let value = json[name] else { return nil }
+        if case .null = value { return nil }
         return value
     }
 
@@ -56,7 +82,7 @@ struct Parameters {
     func structure(_ name: String) throws(RecognitionError) -> Parameters? {
         guard let value = value(name) else { return nil }
         guard value.members != nil else { throw malformed(name, "must be a structure") }
-        return Parameters(value, path: spot(name))
+        return Parameters(value, .member(name, of: here))
     }
 
     /// The structures of the list `name`; none when it is absent.
@@ -64,7 +90,7 @@ struct Parameters {
         var found: [Parameters] = []
         for (index, element) in try elements(name).enumerated() {
             guard element.members != nil else { throw malformed("\(name)[\(index)]", "must be a structure") }
-            found.append(Parameters(element, path: spot("\(name)[\(index)]")))
+            found.append(Parameters(element, .element(index, name, of: here)))
         }
         return found
     }
@@ -129,10 +155,12 @@ extension String {
     }
 
     /// Whether the bytes of `prefix` begin the text: `hasPrefix` would also take a composed letter for two.
-    func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+    func begins(with prefix: String) -> Bool {
+        utf8.count >= prefix.utf8.count && utf8.starts(with: prefix.utf8)
+    }
 
     /// Whether the bytes of `suffix` end the text.
-    func ends(with suffix: String) -> Bool { utf8.reversed().starts(with: suffix.utf8.reversed()) }
+    func ends(with suffix: String) -> Bool { utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
 
     /// The text after its first `count` bytes; nil unless a character ends there.
     func after(_ prefix: String) -> String? {

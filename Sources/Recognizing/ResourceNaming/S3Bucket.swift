@@ -23,19 +23,19 @@ enum S3Bucket: Hashable, Sendable {
     ///   letters, digits, `.`, `-`, `_`, as old buckets of us-east-1 may have) nor an ARN, and for an access
     ///   point or directory bucket whose name could not stand in a host. A `/` would make a bucket look like
     ///   an object.
-    init(parsing text: String, part: String) throws(RecognitionError) {
+    init(parsing text: String, part: @autoclosure () -> String) throws(RecognitionError) {
         if text.begins(with: "arn:") {
-            guard let arn = ARN(parsing: text) else { throw .malformed(part: part, why: "is no ARN") }
-            self = try S3AccessPoint(arn, part: part).map { .accessPoint($0) } ?? .other
+            guard let arn = ARN(parsing: text) else { throw .malformed(part: part(), why: "is no ARN") }
+            self = try S3AccessPoint(arn, part: part()).map { .accessPoint($0) } ?? .other
             return
         }
         guard text.isName(others: ".-_", lengthMax: 255), text.utf8.count >= 3,
             text.utf8.contains(where: \.isAlphanumeric)
-        else { throw .malformed(part: part, why: "is no bucket name") }
+        else { throw .malformed(part: part(), why: "is no bucket name") }
         let name = text.asciiLowercased
         if name.ends(with: "--x-s3") || name.ends(with: "--xa-s3") {
             guard let directory = S3Directory(text) else {
-                throw .malformed(part: part, why: "is no directory bucket `name--zone--x-s3` in lower case")
+                throw .malformed(part: part(), why: "is no directory bucket `name--zone--x-s3` in lower case")
             }
             self = .directory(directory)
         } else if text.isHostLabel, text.ends(with: "-s3alias") || text.ends(with: "--ol-s3") {
@@ -170,9 +170,16 @@ extension Draft {
     mutating func want(_ action: String, _ bucket: S3Bucket, key: String? = nil, isSource: Bool = false) {
         switch bucket {
         case .bucket(let name):
-            want(
-                "s3:\(action)",
-                on: Resource("arn:\(place.partition):s3:::\(name)" + (key.map { "/\($0)" } ?? "")))
+            var text = "arn:"
+            text.reserveCapacity(32 + name.utf8.count + (key?.utf8.count ?? 0))
+            text += place.partition
+            text += ":s3:::"
+            text += name
+            if let key {
+                text += "/"
+                text += key
+            }
+            want(Action(prefix: "s3", name: action), on: Resource(text))
         case .accessPoint(let point): want(action, point, key: key)
         case .alias(_, let isObjectLambda):
             let service = isObjectLambda ? "s3-object-lambda" : "s3"
@@ -333,31 +340,6 @@ struct S3Source: Hashable, Sendable {
 
     /// `text` with percent escapes undone once; nil for a bad escape or bytes that are not UTF-8.
     private static func decoded(_ text: String, plusIsBlank: Bool) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case 0x25:
-                guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else {
-                    return nil
-                }
-                bytes.append(high << 4 | low)
-            case 0x2B where plusIsBlank: bytes.append(0x20)
-            default: bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-}
-
-extension UInt8 {
-    /// The value of a hexadecimal digit in either case; nil for any other byte.
-    fileprivate var hexValue: UInt8? {
-        switch self {
-        case 0x30...0x39: self - 0x30
-        case 0x41...0x46: self - 0x41 + 10
-        case 0x61...0x66: self - 0x61 + 10
-        default: nil
-        }
+        percentDecoded(text, plusIsBlank: plusIsBlank)
     }
 }

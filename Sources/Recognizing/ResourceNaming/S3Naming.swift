@@ -287,14 +287,16 @@ enum S3Naming {
         ("s3:x-amz-metadata-directive", "MetadataDirective"), ("s3:x-amz-storage-class", "StorageClass"),
         ("s3:x-amz-server-side-encryption", "ServerSideEncryption"), ("s3:if-match", "IfMatch"),
         ("s3:if-none-match", "IfNoneMatch"),
-        ("s3:x-amz-website-redirect-location", "WebsiteRedirectLocation"),
+        ("s3:x-amz-website-redirect-location", "WebsiteRedirectLocation"), ("s3:versionid", "VersionId"),
     ]
+
+    private static let keyNames = Set(keys.map(\.0))
 
     private static func fillKeys(_ draft: inout Draft) {
         // The objects of a batch have conditions and versions of their own: nothing is said of those keys.
         guard draft.operation != "DeleteObjects" else { return }
-        for (key, member) in keys { draft.fill(key, from: member) }
-        draft.fill("s3:VersionId", from: "VersionId")
+        draft.keys.say(absent: keyNames)
+        for (key, member) in keys where draft.parameters.has(member) { draft.fill(key, from: member) }
     }
 
     /// The keys of an access point, and what the call does in a directory bucket: `ReadOnly` when it writes

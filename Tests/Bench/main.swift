@@ -117,7 +117,7 @@ for batch in Batch.all {
         "batch: \(batch.name), \(byteCount) B", count: max(1, 2_000_000 / (byteCount + 2_000)),
         byteCount: byteCount
     ) {
-        try recognize(batch.request, caller: caller, setting: setting).sealed.fields.count
+        try recognize(batch.request, caller: caller, setting: setting).meaning.bodyByteCount
     }
 }
 

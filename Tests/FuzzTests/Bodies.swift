@@ -84,6 +84,12 @@ private func written(_ json: JSON) -> [UInt8] {
             let bytes = Base64.decode(value.utf8) ?? []
             return head(2, UInt64(bytes.count)) + bytes
         }
+        if let value = CBORReader.unmarked(json, as: .double)?.string {
+            return [0xFB]
+                + (0..<8).map {
+                    UInt8(truncatingIfNeeded: (Double(value) ?? .nan).bitPattern >> (56 - 8 * $0))
+                }
+        }
         if let time = CBORReader.unmarked(json, as: .timestamp) { return [0xC1] + written(time) }
         return head(5, UInt64(members.count)) + members.flatMap { text($0.name) + written($0.value) }
     }
@@ -91,7 +97,8 @@ private func written(_ json: JSON) -> [UInt8] {
 
 @Sendable func readXML(_ bytes: [UInt8]) {
     guard let root = try? XMLElement(parsing: bytes) else { return }
-    let anew = Array(written(root).utf8)
+    let xsi = " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""
+    let anew = Array("<\(root.name)\(xsi)\(written(root).dropFirst(root.name.count + 1))".utf8)
     guard let again = try? XMLElement(parsing: anew) else {
         fatalError("a document that is not read as it was written: \(written(root))")
     }

@@ -26,7 +26,8 @@ import Vocabulary
     if let table = statement.table {
         let entry = ["FROM", "INTO", "UPDATE"]
         let before = words.indices.filter { !$0.isMultiple(of: 2) }.first { index in
-            let last = words[index - 1].split { !($0.isASCII && $0.isLetter) }.last.map { $0.uppercased() }
+            let last = words[index - 1].split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_")) }
+                .last.map { $0.uppercased() }
             return last.map(entry.contains) ?? false
         }
         must(before.map { words[$0].utf8.elementsEqual(table.utf8) } ?? false, "another table: \(table)")

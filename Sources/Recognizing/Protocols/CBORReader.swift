@@ -15,15 +15,21 @@ struct CBORReader {
     /// such.
     private static let bytesMark = "\u{0}bytes"
     private static let timeMark = "\u{0}time"
+    /// The same for numbers that JSON does not have, so that no text is read for them.
+    private static let numberMark = "\u{0}number"
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    static func isMark(_ name: String) -> Bool { name.isSame(as: bytesMark) || name.isSame(as: timeMark) }
+    static func isMark(_ name: String) -> Bool {
+        [bytesMark, timeMark, numberMark].contains { name.isSame(as: $0) }
+    }
 
-    /// The text of a marked byte string or the number of a marked timestamp, if `kind` asks for it.
+    /// The text of a marked byte string or number, or the number of a marked timestamp, if `kind` asks for
+    /// it.
     static func unmarked(_ json: JSON, as kind: CatalogKind) -> JSON? {
         guard let members = json.members, members.count == 1 else { return nil }
-        return members[0].name.isSame(as: kind == .blob ? bytesMark : timeMark) ? members[0].value : nil
+        let mark = kind == .blob ? bytesMark : kind == .timestamp ? timeMark : numberMark
+        return members[0].name.isSame(as: mark) ? members[0].value : nil
     }
 
     static func parse(_ bytes: [UInt8]) throws(RecognitionError) -> JSON {
@@ -128,8 +134,10 @@ struct CBORReader {
     }
 
     private func number(_ value: Double) -> JSON {
-        if value.isNaN { return "NaN" }
-        if value.isInfinite { return .string(value < 0 ? "-Infinity" : "Infinity") }
+        guard value.isFinite else {
+            let text: JSON = value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+            return .object([.init(Self.numberMark, text)])
+        }
         let text = "\(value)"
         return .number(text.hasSuffix(".0") ? String(text.dropLast(2)) : text)
     }

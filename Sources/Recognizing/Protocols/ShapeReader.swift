@@ -55,7 +55,7 @@ struct ShapeReader {
         case .string, .blob, .boolean, .integer, .long, .float, .double, .timestamp, .document: break
         }
         switch (shape.kind, json) {
-        case (.blob, .object), (.timestamp, .object):
+        case (.blob, .object), (.timestamp, .object), (.float, .object), (.double, .object):
             guard isCBOR, let value = CBORReader.unmarked(json, as: shape.kind) else {
                 throw .malformed(part: part, why: "`\(path())` is not a \(shape.kind)")
             }
@@ -67,8 +67,10 @@ struct ShapeReader {
         // `1.0` and `1e3` are numbers that a service may take for a whole one: kept as spelled.
         case (.integer, .number), (.long, .number): return
         case (.float, .number), (.double, .number): return
-        case (.float, .string(let text)) where ["NaN", "Infinity", "-Infinity"].contains(text): return
-        case (.double, .string(let text)) where ["NaN", "Infinity", "-Infinity"].contains(text): return
+        case (.float, .string(let text)), (.double, .string(let text)):
+            guard !isCBOR, ["NaN", "Infinity", "-Infinity"].contains(text) else {
+                throw .malformed(part: part, why: "`\(path())` is not a \(shape.kind)")
+            }
         default: throw .malformed(part: part, why: "`\(path())` is not a \(shape.kind)")
         }
     }

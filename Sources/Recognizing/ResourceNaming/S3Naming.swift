@@ -79,38 +79,39 @@ enum S3Naming {
     /// Adds the pairs of the call.
     static func name(_ draft: inout Draft) throws(RecognitionError) {
         let parameters = draft.parameters
+        var bucket: S3Bucket?
         switch draft.operation {
         case "ListBuckets": draft.want("s3:ListAllMyBuckets", on: .star)
         case "ListDirectoryBuckets": draft.want("s3express:ListAllMyDirectoryBuckets", on: .star)
         // The route is an opaque name of an Object Lambda access point.
         case "WriteGetObjectResponse": draft.want("s3-object-lambda:WriteGetObjectResponse", on: .unknown)
-        case "CreateSession": try createSession(&draft)
+        case "CreateSession": bucket = try createSession(&draft)
         // Directory buckets only; both names are of one bucket.
         case "RenameObject":
-            draft.want(
-                "PutObject", try S3Bucket(parsing: parameters.text("Bucket"), part: "Bucket"),
-                key: try key(parameters))
-        case "DeleteObjects": try deleteObjects(&draft)
+            let named = try S3Bucket(parsing: parameters.text("Bucket"), part: "Bucket")
+            draft.want("PutObject", named, key: try key(parameters))
+            bucket = named
+        case "DeleteObjects": bucket = try deleteObjects(&draft)
         default:
             guard let row = table[draft.operation]?.first else {
                 throw .unknownOperation(service: "s3", method: "", path: draft.operation)
             }
-            let bucket = try S3Bucket(parsing: parameters.text("Bucket"), part: "Bucket")
+            let named = try S3Bucket(parsing: parameters.text("Bucket"), part: "Bucket")
+            bucket = named
             if row.kind == "bucket" {
-                draft.want(row.action, bucket)
-                try extendBucket(&draft, bucket)
+                draft.want(row.action, named)
+                try extendBucket(&draft, named)
             } else {
                 let key = try key(parameters)
                 try checkVersion(parameters)
                 let versioned = row.kind == "version" && parameters.has("VersionId")
                 try readSource(&draft)
                 let action = versioned ? Self.versioned(row.action) : row.action
-                draft.want(action, bucket, key: key)
-                try extendObject(&draft, bucket, key, versioned: versioned)
+                draft.want(action, named, key: key)
+                try extendObject(&draft, named, key, versioned: versioned)
             }
         }
-        fillKeys(&draft)
-        try fillPointKeys(&draft)
+        try fillKeys(&draft, bucket)
     }
 
     /// `GetObjectTagging` -> `GetObjectVersionTagging`.
@@ -121,8 +122,9 @@ enum S3Naming {
         return action
     }
 
-    private static func createSession(_ draft: inout Draft) throws(RecognitionError) {
-        switch try S3Bucket(parsing: draft.parameters.text("Bucket"), part: "Bucket") {
+    private static func createSession(_ draft: inout Draft) throws(RecognitionError) -> S3Bucket {
+        let bucket = try S3Bucket(parsing: draft.parameters.text("Bucket"), part: "Bucket")
+        switch bucket {
         case .directory(let directory) where !directory.isAccessPoint:
             draft.want(
                 "s3express:CreateSession",
@@ -130,9 +132,10 @@ enum S3Naming {
         case .bucket, .accessPoint, .alias, .directory, .other:
             draft.want("s3express:CreateSession", on: .unknown)
         }
+        return bucket
     }
 
-    private static func deleteObjects(_ draft: inout Draft) throws(RecognitionError) {
+    private static func deleteObjects(_ draft: inout Draft) throws(RecognitionError) -> S3Bucket {
         let parameters = draft.parameters
         let bucket = try S3Bucket(parsing: parameters.text("Bucket"), part: "Bucket")
         guard let list = try parameters.structure("Delete"), list.has("Objects") else {
@@ -156,6 +159,7 @@ enum S3Naming {
         }
         guard !draft.wants.isEmpty else { throw list.malformed("Objects", "is empty") }
         draft.itemCount = objects.count
+        return bucket
     }
 
     /// The most objects that one DeleteObjects names (API Reference, DeleteObjects).
@@ -291,21 +295,31 @@ enum S3Naming {
     ]
 
     private static let keyNames = Set(keys.map(\.0))
+    /// What a call without an access point and a directory bucket does not have.
+    private static let pointKeys: Set = [
+        "s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3express:sessionmode",
+    ]
+    private static let plainKeyNames = keyNames.union(pointKeys)
 
-    private static func fillKeys(_ draft: inout Draft) {
+    private static func fillKeys(_ draft: inout Draft, _ bucket: S3Bucket?) throws(RecognitionError) {
         // The objects of a batch have conditions and versions of their own: nothing is said of those keys.
-        guard draft.operation != "DeleteObjects" else { return }
-        draft.keys.say(absent: keyNames)
+        let isBatch = draft.operation == "DeleteObjects"
+        switch bucket {
+        case .bucket? where !draft.wants.contains(where: { $0.action.name == "CreateSession" }):
+            draft.keys.say(absent: isBatch ? pointKeys : plainKeyNames)
+        case .bucket?, .accessPoint?, .alias?, .directory?, .other?, nil:
+            if !isBatch { draft.keys.say(absent: keyNames) }
+            try fillPointKeys(&draft, bucket)
+        }
+        guard !isBatch else { return }
         for (key, member) in keys where draft.parameters.has(member) { draft.fill(key, from: member) }
     }
 
     /// The keys of an access point, and what the call does in a directory bucket: `ReadOnly` when it writes
     /// nothing there.
-    private static func fillPointKeys(_ draft: inout Draft) throws(RecognitionError) {
-        let text = try draft.parameters.textIfAny("Bucket")
-        let bucket = try text.map { text throws(RecognitionError) in
-            try S3Bucket(parsing: text, part: "Bucket")
-        }
+    private static func fillPointKeys(
+        _ draft: inout Draft, _ bucket: S3Bucket?
+    ) throws(RecognitionError) {
         switch bucket {
         case .accessPoint(let point)?:
             draft.fill("s3:DataAccessPointArn", [point.arn])

@@ -112,7 +112,7 @@ private func sealed(
     var usesTLS = true
     if case .fixed(let fixed, let secure) = setting.upstream { (authority, usesTLS) = (fixed, secure) }
     let fields =
-        try sentFields(reading.candidate, head: request.head, hasBody: !request.body.isEmpty) + reading.pins
+        try sentFields(reading.candidate, head: request.head, body: request.body) + reading.pins
     var sentQuery = ""
     for item in query where item.name != "x-id" {
         if !sentQuery.isEmpty { sentQuery += "&" }
@@ -183,6 +183,9 @@ private let fieldKinds: [String: FieldKind] = {
     return kinds
 }()
 
+/// What S3 demands beside its signature, and CodeArtifact as a parameter.
+private let payloadHashName = "x-amz-content-sha256"
+
 /// The conditions of a write.
 private let conditions: Set<String> = [
     "if-match", "if-modified-since", "if-none-match", "if-unmodified-since",
@@ -192,9 +195,10 @@ private let conditions: Set<String> = [
 /// here.
 ///
 /// - Throws: ``RecognitionError/malformed(part:why:)`` for a write on a condition that the operation does not
-///   have: without it, more would be written than was asked for.
+///   have: without it, more would be written than was asked for; and for a hash that the operation takes as a
+///   parameter (CodeArtifact's PublishPackageVersion) and that is not the body's.
 private func sentFields(
-    _ candidate: Candidate, head: RequestHead, hasBody: Bool
+    _ candidate: Candidate, head: RequestHead, body: [UInt8]
 ) throws(RecognitionError) -> [HeaderField] {
     var (bound, prefixes): ([CatalogText], [String]) = ([], [])
     for index in candidate.operation.input?.memberRange ?? 0..<0 {
@@ -212,13 +216,18 @@ private func sentFields(
         throw .malformed(
             part: "the header", why: "\(candidate.operation.name) has no condition `\(lost.name)`")
     }
+    let hash = head.fields.first { $0.name == payloadHashName && isBound($0) }
+    if let hash, !hash.value.utf8.elementsEqual(sha256(body).bytes.lowercaseHex) {
+        throw .malformed(part: payloadHashName, why: "it is not the SHA-256 of the body")
+    }
     let isTargeted = [.awsJSON10, .awsJSON11].contains(candidate.wireProtocol)
     return head.fields.filter { field in
         switch fieldKinds[field.name] {
-        case .barred?: return false
+        // The signature writes the body's own hash there, as it must be.
+        case .barred?: return hash != nil && field.name == payloadHashName
         case .common?: return true
         // Without its content type a call with a target would be none.
-        case .ofBody?: return hasBody || isBound(field) || isTargeted && field.name == "content-type"
+        case .ofBody?: return !body.isEmpty || isBound(field) || isTargeted && field.name == "content-type"
         case nil:
             return isBound(field) || begins(field.name, with: "x-amz-checksum-".utf8)
                 || prefixes.contains { begins(field.name, with: $0.utf8) }

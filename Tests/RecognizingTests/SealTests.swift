@@ -113,6 +113,22 @@ import Vocabulary
         #expect(!read.sealed.fields.contains { $0.name == "content-type" })
     }
 
+    @Test func `a hash that is a parameter goes along, and only the body's own`() throws {
+        let target =
+            "/v1/package/version/publish?domain=d&repository=r&format=generic&package=p&version=1&asset=a"
+        let hash = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        func publish(_ hash: String) throws -> Call {
+            try call(
+                "POST", target, [("x-amz-content-sha256", hash)], body: "x", service: "codeartifact")
+        }
+        #expect(fields(try publish(hash)) == ["x-amz-content-sha256: \(hash)"])
+        for other in [String(hash.reversed()), "UNSIGNED-PAYLOAD", ""] {
+            #expect(throws: RecognitionError.self) { try publish(other) }
+        }
+        let upload = try call("PUT", "/logs/k", [("x-amz-content-sha256", hash)], body: "x")
+        #expect(!upload.sealed.fields.contains { $0.name == "x-amz-content-sha256" })
+    }
+
     @Test func `a batch holds a thousand keys and no more`() throws {
         func delete(_ count: Int) throws -> Call {
             let keys = (0..<count).map { "<Object><Key>\($0)</Key></Object>" }.joined()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import reference
+import policyreference as reference
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = {"y": True, "n": False, "u": None}

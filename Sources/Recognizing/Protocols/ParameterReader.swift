@@ -61,7 +61,8 @@ private func refuseCharset(_ head: RequestHead) throws(RecognitionError) {
     for parameter in type.split(separator: ";").dropFirst() {
         let sides = parameter.split(separator: "=", maxSplits: 1).map { mediaType(String($0)) }
         guard sides.first == "charset" else { continue }
-        guard sides.count == 2, ["utf-8", "utf8", "us-ascii"].contains(sides[1].filter { $0 != "\"" }) else {
+        let known = ["utf-8", "utf8", "us-ascii"]
+        guard sides.count == 2, known.contains(where: { sides[1] == $0 || sides[1] == "\"\($0)\"" }) else {
             throw .malformed(part: "Content-Type", why: "the character set is not UTF-8")
         }
     }

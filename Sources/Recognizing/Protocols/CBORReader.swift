@@ -138,7 +138,8 @@ struct CBORReader {
             let text: JSON = value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
             return .object([.init(Self.numberMark, text)])
         }
-        let text = "\(value)"
+        // Also for a negative zero: it is the same number, and has one spelling.
+        let text = value == 0 ? "0" : "\(value)"
         return .number(text.hasSuffix(".0") ? String(text.dropLast(2)) : text)
     }
 

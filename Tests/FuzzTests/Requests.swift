@@ -78,6 +78,8 @@ private func recognized(_ request: InboundRequest, scope: CredentialScope?) -> C
 private func sentAgain(_ call: Call) {
     let (meaning, sealed) = (call.meaning, call.sealed)
     guard meaning.candidates.isEmpty, meaning.bar == nil, case .bytes(let body) = sealed.body else { return }
+    // A key of a bucket in the host may begin as the prefixes that only this gate reads.
+    guard !sealed.path.utf8.starts(with: "/_aws/".utf8) else { return }
     let target = sealed.path + (sealed.query.isEmpty ? "" : "?\(sealed.query)")
     let head = RequestHead(
         method: sealed.method, target: target, fields: [HeaderField("host", sealed.authority)] + sealed.fields

@@ -105,6 +105,20 @@ import Vocabulary
             try ValueSource("M[].B").value(in: root, element: elements[0], of: "L[]", at: Self.place) == nil)
     }
 
+    @Test func `an ARN of another service names nothing here`() throws {
+        let source = ValueSource("StreamARN ~ arn(stream/)")
+        func found(_ arn: String) throws -> ValueSource.Value? {
+            try source.value(
+                in: .object([.init("StreamARN", .string(arn))]), element: nil, of: nil, at: Self.place,
+                service: "kinesis")
+        }
+        let (region, account) = (Self.place.region, Self.place.account ?? "")
+        let own = "arn:aws:kinesis:\(region):\(account):stream/s"
+        let others = "arn:aws:kindsis:\(region):\(account):stream/s"
+        #expect(try found(own) == .text("s", of: own))
+        #expect(try found(others) == .unreadable(others))
+    }
+
     @Test(
         "conditions",
         arguments: [

@@ -183,11 +183,12 @@ enum GenericNaming {
         let format = ARNFormat(type.arnFormat)
         var (values, places): ([String: String], Set<Place>) = ([:], [])
         var (known, wanted) = (0, 0)
+        let service = type.arnFormat.parts(by: 0x3A, maxSplits: 5).dropFirst(2).first ?? ""
         for (name, source) in sources {
             let isPlace = ARNFormat.placeNames.contains(name)
             wanted += isPlace ? 0 : 1
             switch try source?.value(
-                in: draft.facts.parameters, element: element, of: list, at: draft.place)
+                in: draft.facts.parameters, element: element, of: list, at: draft.place, service: service)
             {
             case .text(let text, _) where text.begins(with: "arn:"), .unreadable(let text):
                 filled.named.insert(text)

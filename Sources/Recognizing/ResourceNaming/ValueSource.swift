@@ -64,9 +64,10 @@ struct ValueSource {
     }
 
     /// The value in `parameters`, for the element `element` of the list at `list` if one is meant; nil when
-    /// the request has none. Paths through other lists have none.
+    /// the request has none. Paths through other lists have none. An ARN that `arn` takes apart must be one
+    /// of `service`, if that is not empty: another service's names nothing here.
     func value(
-        in parameters: JSON, element: JSON?, of list: String?, at place: Place
+        in parameters: JSON, element: JSON?, of list: String?, at place: Place, service: String = ""
     ) throws(RecognitionError) -> Value? {
         var other: Value?
         for choice in choices {
@@ -83,7 +84,7 @@ struct ValueSource {
                 case (.some, _): continue
                 }
                 guard let text = found.first else { continue }
-                switch Self.changed(text, by: transforms, at: place) {
+                switch Self.changed(text, by: transforms, at: place, service: service) {
                 case .ofAnother(let text)?: other = .ofAnother(text)
                 case let value?: return value
                 case nil: continue
@@ -104,7 +105,9 @@ struct ValueSource {
     }
 
     /// `whole` after all `transforms`; nil when nothing is left of it.
-    private static func changed(_ whole: String, by transforms: [Substring], at place: Place) -> Value? {
+    private static func changed(
+        _ whole: String, by transforms: [Substring], at place: Place, service: String
+    ) -> Value? {
         var text = whole
         var elsewhere: Place?
         for transform in transforms {
@@ -121,7 +124,8 @@ struct ValueSource {
             if name.elementsEqual("arn".utf8) {
                 guard isARN else { continue }
                 guard let arn = ARN(parsing: text), let rest = arn.resource.after(argument), !rest.isEmpty,
-                    arn.partition == place.partition
+                    arn.partition == place.partition,
+                    service.isEmpty || arn.service.utf8.elementsEqual(service.utf8)
                 else { return .unreadable(whole) }
                 let there = arn.place(or: place)
                 if there != place { elsewhere = there }

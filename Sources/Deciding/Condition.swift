@@ -62,6 +62,15 @@ struct Condition: Hashable, Sendable {
         case request(String)
     }
 
+    /// The line as the file has it, for people.
+    struct Written: Hashable, Sendable {
+        /// With what goes before and after its name: `ForAllValues:StringLike`.
+        let comparator: String
+        let key: String
+        let values: [String]
+    }
+
+    let written: Written
     let key: Key
     let comparison: Comparison
     /// `Not…`: a value must equal none of the file's.

@@ -54,6 +54,8 @@ struct ConditionReader {
 
     /// An operator name, taken apart.
     private struct Operator {
+        /// As the file has it.
+        let text: String
         let base: Base
         let quantifier: Condition.Quantifier
         let ifExists: Bool
@@ -116,7 +118,7 @@ struct ConditionReader {
                 file, entry.place, "`Null` stands alone: no set operator and no `IfExists` goes with it")
             return nil
         }
-        return Operator(base: base, quantifier: quantifier, ifExists: ifExists)
+        return Operator(text: entry.key, base: base, quantifier: quantifier, ifExists: ifExists)
     }
 
     private func readLine(_ entry: Node.Entry, _ read: Operator, issues: inout IssueList) -> Condition? {
@@ -141,6 +143,7 @@ struct ConditionReader {
         }
         guard values.count == texts.count, !texts.isEmpty else { return nil }
         return Condition(
+            written: .init(comparator: read.text, key: entry.key, values: texts.map(\.text)),
             key: key, comparison: values.comparison(read.base.kind), isNegated: read.base.isNegated,
             ifExists: read.ifExists, quantifier: read.quantifier)
     }

@@ -44,7 +44,7 @@ package func decide(
 
 extension Meaning {
     /// The pairs; for a call without any, one that nothing allows, so that the refusal names the call.
-    fileprivate var judgedPairs: [Pair] {
+    var judgedPairs: [Pair] {
         guard pairs.isEmpty else { return pairs }
         let action = Action(prefix: service, name: operation)
         return [Pair(action: action, resource: .unknown, level: .unknown, sensitivity: .unrated)]
@@ -52,14 +52,14 @@ extension Meaning {
 }
 
 /// What policy says of one pair.
-private enum Verdict {
+enum Verdict {
     case allow(Statement)
     case ask(Asked)
     case deny(Denial.Reason)
 }
 
 /// The statements that ask about one pair, at least one, with their terms merged.
-private struct Asked {
+struct Asked {
     let statements: [Statement]
     let terms: ApprovalTerms
 
@@ -73,14 +73,19 @@ private struct Asked {
 }
 
 private func judge(_ context: ConditionContext, under policy: PolicySet) -> Verdict {
-    let (meaning, pair) = (context.meaning, context.pair)
-    // What has no name is nobody's to allow, also under `*`.
-    guard !meaning.pairs.isEmpty, pair.action.isNamed else { return .deny(.byDefault) }
-    let resource = ResourceText(pair.resource)
-    let matching = policy.candidates(for: pair).filter {
+    let resource = ResourceText(context.pair.resource)
+    let matching = policy.candidates(for: context.pair).filter {
         policy.statements[$0].applies(to: resource, in: context)
     }
     .map { policy.statements[$0] }
+    return verdict(on: resource, in: context, by: matching)
+}
+
+/// What `matching`, which are all statements that apply to the pair of `context`, say of it together.
+func verdict(on resource: ResourceText, in context: ConditionContext, by matching: [Statement]) -> Verdict {
+    let (meaning, pair) = (context.meaning, context.pair)
+    // What has no name is nobody's to allow, also under `*`.
+    guard !meaning.pairs.isEmpty, pair.action.isNamed else { return .deny(.byDefault) }
     func those(_ effect: Effect) -> [Statement] { matching.filter { $0.effect == effect } }
 
     if let denial = those(.deny).first { return .deny(.statement(denial.id)) }

@@ -37,6 +37,11 @@ struct PolicyText: Hashable, Sendable {
     /// Whether it has a variable.
     var hasVariables: Bool { fixed == nil }
 
+    /// The keys that its variables stand for.
+    var variables: [Condition.Key] {
+        pieces.compactMap { if case .variable(let key, _) = $0 { key } else { nil } }
+    }
+
     /// Reads `text`; `*` and `?` are characters where `hasWildcards` is false.
     ///
     /// - Throws: for a `${` that begins no variable, in a reader's words.

@@ -1,7 +1,7 @@
 import Vocabulary
 
 /// What is known of a question: IAM's yes and no, and "the request does not say".
-enum Truth: UInt8, Hashable, Sendable {
+package enum Truth: UInt8, Hashable, Sendable {
     case no = 0
     case unknown = 1
     case yes = 2
@@ -112,6 +112,9 @@ struct ResourcePattern: Hashable, Sendable {
 
     /// Whether it is the plain `*`.
     var isEverything: Bool { parts == nil }
+
+    /// The keys that its variables stand for.
+    var variables: [Condition.Key] { parts?.last.variables ?? [] }
 
     /// The pattern `text`: `*`, or an ARN of six parts whose first is `arn` and whose service holds no
     /// wildcard. Variables stand in the sixth part alone, as in IAM.

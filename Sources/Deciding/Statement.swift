@@ -95,12 +95,16 @@ package struct Statement: Hashable, Sendable {
     /// What the request leaves unknown is resolved against the caller: a statement that permits needs a yes,
     /// one that restricts anything but a no.
     func applies(to resource: ResourceText, in context: ConditionContext) -> Bool {
-        guard covers(agent: context.agent), matchesAction(context.pair.action) else { return false }
-        let truth =
-            covers(resource, in: context) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }
+        guard covers(agent: context.agent), covers(action: context.pair.action) else { return false }
+        return takesEffect(
+            covers(resource, in: context) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) })
+    }
+
+    /// Whether it takes effect where its resources and conditions together are worth `truth`.
+    func takesEffect(_ truth: Truth) -> Bool {
         switch effect.permits {
-        case true: return truth == .yes
-        case false: return truth != .no
+        case true: truth == .yes
+        case false: truth != .no
         }
     }
 
@@ -112,15 +116,18 @@ package struct Statement: Hashable, Sendable {
     /// Whether its `Resource` says `"*"`.
     var isForEveryResource: Bool { !scope.exceptsResources && scope.resources.contains { $0.isEverything } }
 
-    private func covers(agent: [UInt32]) -> Bool {
+    /// Whether it is for this agent.
+    func covers(agent: [UInt32]) -> Bool {
         agents.allSatisfy { patterns in patterns.contains { $0.matches(agent[...]) } }
     }
 
-    private func matchesAction(_ action: Action) -> Bool {
+    /// Whether it is about this action.
+    func covers(action: Action) -> Bool {
         scope.actions.contains { $0.matches(action) } != scope.exceptsActions
     }
 
-    private func covers(_ resource: ResourceText, in context: ConditionContext) -> Truth {
+    /// Whether it is about this resource.
+    func covers(_ resource: ResourceText, in context: ConditionContext) -> Truth {
         let covered = scope.resources.reduce(Truth.no) {
             $0 || $1.covers(resource, presumes: effect.permits, in: context)
         }

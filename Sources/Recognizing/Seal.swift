@@ -46,6 +46,7 @@ private func distinct(_ pairs: [Pair]) -> [Pair] {
 private func meaningDigest(_ first: Reading, pairs: [Pair], caller: Caller) -> Digest {
     let operation = first.candidate.operation
     var form: [UInt8] = []
+    form.reserveCapacity(512)
     // The members in the order of their names.
     func add(_ name: StaticString, _ text: String) {
         form.append(form.isEmpty ? 0x7B : 0x2C)

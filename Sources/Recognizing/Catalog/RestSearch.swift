@@ -91,20 +91,27 @@ struct RestSearch {
 
     private func match(_ fit: Fit) -> RestMatch {
         var labels: [(name: String, value: String)] = []
-        let template = fit.operation.uriTemplate.utf8.prefix { $0 != 0x3F }.dropFirst()
-        for (part, span) in zip(template.split(separator: 0x2F, omittingEmptySubsequences: false), fit.spans)
-        where part.first == 0x7B {
-            let name = part.dropFirst().prefix { $0 != 0x2B && $0 != 0x7D }
-            var value = ""
-            for index in span {
-                if index > span.lowerBound { value += "/" }
-                value += segments[index]
+        var template = fit.operation.uriTemplate
+        template.withUTF8 { bytes in
+            // Each span is of one segment of the template, the first of which begins after the slash.
+            var start = 1
+            for span in fit.spans {
+                let end = bytes[start...].firstIndex { $0 == 0x2F || $0 == 0x3F } ?? bytes.endIndex
+                if start < end, bytes[start] == 0x7B {
+                    let name = bytes[(start + 1)..<end].prefix { $0 != 0x2B && $0 != 0x7D }
+                    labels.append((String(decoding: name, as: UTF8.self), value(of: span)))
+                }
+                start = min(end + 1, bytes.endIndex)
             }
-            labels.append((String(Substring(name)), value))
         }
         return RestMatch(
             operation: fit.operation, labels: labels, unknownQuery: fit.unknownQuery,
             isExactSlash: isExactSlash)
+    }
+
+    /// The segments of `span` with the slashes between them.
+    private func value(of span: Range<Int>) -> String {
+        span.count == 1 ? segments[span.lowerBound] : segments[span].joined(separator: "/")
     }
 
     /// Walks on behind the segments of `span`, which one segment of the template takes.

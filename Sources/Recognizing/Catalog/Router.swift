@@ -75,13 +75,13 @@ package struct Router: Sendable {
         let signers = signedAs.map { catalog.services(signedAs: $0) }
         let hasDots = segments.contains { $0.utf8.first == 0x2E && ($0 == "." || $0 == "..") }
         func mayBe(_ service: CatalogService) -> Bool {
-            if hasDots, !service.isS3 { return false }
-            if service.livesOnResourceHosts, HostNaming.ownsEveryPath.contains(service.name),
-                !hosts.contains(service.name)
-            {
+            // This is asked for each of many services: what costs least goes first.
+            let isElsewhere = service.livesOnResourceHosts
+            guard signers?.contains(service) ?? !isElsewhere, isCandidate(service) else { return false }
+            if isElsewhere, HostNaming.ownsEveryPath.contains(service.name), !hosts.contains(service.name) {
                 return false
             }
-            return (signers?.contains(service) ?? !service.livesOnResourceHosts) && isCandidate(service)
+            return !hasDots || service.isS3
         }
         var search = RestSearch(catalog: catalog, request: request, segments: segments, isExactSlash: true)
         search.run(mayBe)

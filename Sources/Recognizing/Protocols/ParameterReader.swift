@@ -115,6 +115,7 @@ private struct RestReader {
         }
         var members: [JSON.Member] = []
         var queryNames = query.isEmpty ? [] : candidate.operation.queryLiterals.map(\.name)
+        var (map, hasPayload, hasBodyMembers): (CatalogMember?, Bool, Bool) = (nil, false, false)
         for member in shape.members {
             switch member.location {
             case .uri:
@@ -130,12 +131,13 @@ private struct RestReader {
             case .header: if let value = try fromHeader(member) { members.append(.init(member.name, value)) }
             case .headers: if let value = fromHeaders(member) { members.append(.init(member.name, value)) }
             case .payload:
+                hasPayload = true
                 if let value = try fromPayload(member) { members.append(.init(member.name, value)) }
-            case .queryMap, .body: continue
+            case .queryMap: map = map ?? member
+            case .body: hasBodyMembers = true
             }
         }
-        let bodyMembers = shape.members.contains { $0.location == .body }
-        if let map = shape.members.first(where: { $0.location == .queryMap }) {
+        if let map {
             let rest = query.filter { item in
                 !queryNames.contains { $0.isSame(as: item.name) } && item.name != "x-id"
             }
@@ -143,8 +145,8 @@ private struct RestReader {
         } else {
             try refuseQuery(known: queryNames)
         }
-        if shape.payload == nil {
-            if bodyMembers { members += try document(shape).members ?? [] } else { try refuseBody() }
+        if !hasPayload {
+            if hasBodyMembers { members += try document(shape).members ?? [] } else { try refuseBody() }
         }
         return .object(members)
     }

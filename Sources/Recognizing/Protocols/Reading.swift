@@ -160,29 +160,30 @@ private func sentPath(_ candidate: Candidate, hints: OuterHints) throws(Recognit
     case .rpcV2CBOR: return hints.path
     case .restJSON, .restXML: break
     }
-    let template = candidate.operation.uriTemplate.utf8
     let isS3 = candidate.operation.service.isS3
-    var path = ""
-    var rest = template.prefix { $0 != 0x3F }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(256)
+    var rest = Array(candidate.operation.uriTemplate.utf8).prefix { $0 != 0x3F }
     while let open = rest.firstIndex(of: 0x7B), let close = rest[open...].firstIndex(of: 0x7D) {
-        path += Substring(rest[..<open])
-        var label = rest[open..<close].dropFirst()
-        let isGreedy = label.last == 0x2B
-        if isGreedy { label.removeLast() }
-        let name = Substring(label)
-        guard let value = candidate.labels.first(where: { $0.name.isSame(as: name) })?.value else {
-            throw .malformed(part: "the path", why: "`\(name)` is missing")
+        bytes += rest[..<open]
+        var name = rest[(open + 1)..<close]
+        let isGreedy = name.last == 0x2B
+        if isGreedy { name.removeLast() }
+        func malformed(_ why: String) -> RecognitionError {
+            .malformed(part: "the path", why: "`\(String(decoding: name, as: UTF8.self))` \(why)")
         }
-        guard isS3 || isGreedy || !["", ".", ".."].contains(value) else {
-            throw .malformed(part: "the path", why: "`\(name)` is no name")
+        guard let value = candidate.labels.first(where: { $0.name.utf8.elementsEqual(name) })?.value else {
+            throw malformed("is missing")
         }
+        guard isS3 || isGreedy || !["", ".", ".."].contains(value) else { throw malformed("is no name") }
         guard !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
-            throw .malformed(part: "the path", why: "`\(name)` holds a control character")
+            throw malformed("holds a control character")
         }
-        path += percentEncoded(value, keepsSlash: isGreedy)
-        rest = rest[close...].dropFirst()
+        bytes += percentEncoded(value, keepsSlash: isGreedy).utf8
+        rest = rest[(close + 1)...]
     }
-    path += Substring(rest)
+    bytes += rest
+    let path = String(decoding: bytes, as: UTF8.self)
     if isS3, climbs(path) { throw .malformed(part: "the path", why: "it climbs above the bucket") }
     // S3 takes `/bucket` and `/bucket/` for one; every template of S3 is without the slash.
     return path.isEmpty ? "/" : path

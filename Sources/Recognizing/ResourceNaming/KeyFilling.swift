@@ -29,14 +29,16 @@ struct KeyFilling {
         for pair in pairs where asked.last != pair.action && !asked.contains(pair.action) {
             asked.append(pair.action)
         }
+        // The numbers that each has among the operation's actions.
+        let numbers = asked.map { action in actions.indices.filter { actions[$0] == action } }
         for fill in fills where !fill.isComputed {
             let key = fill.key
             let family = family(of: key)
             if keys.isSaid(family ?? key) { continue }
-            let listed = actions.indices.filter(fill.isListed)
-            let isOfAll = asked.allSatisfy { action in listed.contains { actions[$0] == action } }
+            let isOfAll = numbers.allSatisfy { $0.contains(where: fill.isListed) }
             func scope(_ kind: String? = nil) -> ConditionKeys.Scope {
-                ConditionKeys.Scope(
+                let listed = actions.indices.filter(fill.isListed)
+                return ConditionKeys.Scope(
                     actions: listed.map { actions[$0].description.asciiLowercased }, resource: kind)
             }
             let kinds = fill.kinds

@@ -54,7 +54,7 @@ extension Decision {
     }
 
     /// The statements that led to it.
-    var statements: [StatementID] {
+    package var statements: [StatementID] {
         switch self {
         case .allow(let allowance): allowance.statements
         case .ask(let question): question.statements

@@ -111,7 +111,8 @@ private func openFor(_ card: JSON) -> String {
     return ", open \(minutes(.seconds(seconds))) more"
 }
 
-private func quorums(_ terms: JSON?) -> String {
+/// Who decides, from the terms of a card.
+func quorums(_ terms: JSON?) -> String {
     (terms?["quorums"]?.array ?? []).map { quorum in
         if let any = quorum["any_of"] { return list((any.array ?? []).compactMap(\.string), last: "or") }
         let needs = quorum["all_of"]?.members ?? []
@@ -119,7 +120,8 @@ private func quorums(_ terms: JSON?) -> String {
     }.joined(separator: "; and ")
 }
 
-private func allows(_ terms: JSON) -> String {
+/// What an approval allows, from the terms of a card.
+func allows(_ terms: JSON) -> String {
     let uses = terms["max_uses"]?.integer ?? 1
     let count = uses == 1 ? "once" : "\(uses) times"
     let life = minutes(.seconds(terms["grant_ttl_s"]?.integer ?? 0))

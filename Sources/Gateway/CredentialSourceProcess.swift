@@ -20,10 +20,11 @@ package enum CredentialProcessLimits {
 func runCredentialProcess(
     _ command: String, limit: Duration = CredentialProcessLimits.duration
 ) throws(CredentialError) -> Credentials {
-    guard let arguments = splitCommand(command), let program = arguments.first, !program.isEmpty else {
+    guard let arguments = splitCommand(command), arguments.first?.isEmpty == false else {
         throw .processFailed(why: "the command's quotes do not close, or it is empty")
     }
-    let child = try ChildProcess(arguments, program: program)
+    let child: ChildProcess
+    do { child = try ChildProcess(arguments) } catch { throw .processFailed(why: error.why) }
     return try credentials(inProcessOutput: try child.output(limit: limit))
 }
 
@@ -115,71 +116,24 @@ extension Instant {
     }
 }
 
-/// A child with a pipe to its standard output, in a process group of its own.
-private struct ChildProcess {
-    private let process: pid_t
-    private let pipe: Int32
-
-    init(_ arguments: [String], program: String) throws(CredentialError) {
-        var ends: [Int32] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { throw .processFailed(why: "no pipe for it") }
-        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 {
-            throw .processFailed(why: "no pipe for it")
-        }
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawnattr_init(&attributes)
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-            close(ends[1])
-        }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
-        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-        // The thread blocks all signals and the gate ignores some; the child starts as if from a shell.
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var process: pid_t = 0
-        let result = posix_spawnp(&process, program, &actions, &attributes, &words, environ)
-        guard result == 0 else {
-            close(ends[0])
-            throw .processFailed(why: "`\(program)` cannot be run: \(String(cString: strerror(result)))")
-        }
-        self.process = process
-        pipe = ends[0]
-    }
-
+extension ChildProcess {
     /// Everything that it writes before it ends well; otherwise it and its group are killed.
-    func output(limit: Duration) throws(CredentialError) -> [UInt8] {
-        defer { close(pipe) }
-        let end = loopNanoseconds() + limit.wholeNanoseconds
+    fileprivate func output(limit: Duration) throws(CredentialError) -> [UInt8] {
+        defer { close(output) }
+        let deadline = loopNanoseconds() + limit.wholeNanoseconds
         let bytes: [UInt8]
-        do throws(CredentialError) { bytes = try read(until: end) } catch {
-            kill()
+        do throws(CredentialError) { bytes = try read(until: deadline) } catch {
+            end()
             throw error
         }
-        var status: Int32 = 0
-        while true {
-            let ended = waitpid(process, &status, WNOHANG)
-            if ended == process { break }
-            guard ended == 0 || errno == EINTR else { throw .processFailed(why: "it cannot be waited for") }
-            guard loopNanoseconds() < end else {
-                kill()
+        while !hasEnded {
+            guard loopNanoseconds() < deadline else {
+                end()
                 throw .processFailed(why: "it took longer than \(limit)")
             }
             usleep(2_000)
         }
+        let status = reap()
         // The low seven bits are the signal that ended it, the next eight its exit code.
         guard status & 0x7F == 0 else { throw .processFailed(why: "signal \(status & 0x7F) ended it") }
         guard status >> 8 & 0xFF == 0 else {
@@ -194,10 +148,10 @@ private struct ChildProcess {
         while true {
             let left = end - loopNanoseconds()
             guard left > 0 else { throw .processFailed(why: "it took too long") }
-            var watched = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+            var watched = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
             let ready = poll(&watched, 1, Int32(min(left / 1_000_000 + 1, 1_000)))
             guard ready > 0 else { continue }
-            let count = Glibc.read(pipe, &buffer, buffer.count)
+            let count = Glibc.read(output, &buffer, buffer.count)
             if count == 0 { return bytes }
             guard count > 0 else {
                 if errno == EINTR { continue }
@@ -210,17 +164,4 @@ private struct ChildProcess {
             }
         }
     }
-
-    private func kill() {
-        Glibc.kill(-process, SIGKILL)
-        Glibc.kill(process, SIGKILL)
-        waitpid(process, nil, 0)
-    }
-}
-
-/// Nanoseconds of a clock that only goes forward: for time-outs, never for records.
-private func loopNanoseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

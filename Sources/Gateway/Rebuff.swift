@@ -192,20 +192,23 @@ func deciders(_ terms: ApprovalTerms) -> String {
 
 private func text(_ denial: Denial, _ caller: Caller, owner: String?) -> String {
     let items = denial.items.map { item in
-        let pair = "\(item.pair.action) on \(brief(item.pair.resource.description))"
-        switch item.reason {
-        case .statement(let id): return "\(pair) (denied by \(id))"
-        case .byDefault: return "\(pair) (no statement allows it)"
-        case .unknownResource: return "\(pair) (the request does not name the resource)"
-        case .vendsCredentials:
-            return "\(pair) (its reply holds credentials, and no statement names the action itself)"
-        case .barred(let bar): return "\(pair) (\(words(bar)))"
-        }
+        "\(item.pair.action) on \(brief(item.pair.resource.description)) (\(words(item.reason)))"
     }
     return
         "Countersign on this host refused this call under its policy; AWS IAM was not asked and "
         + "nothing was sent. Agent "
         + "\(caller.agent): \(list(items, atMost: 5)). Policy owner: \(owner ?? "the operator of this host")."
+}
+
+/// Why one pair is refused.
+func words(_ reason: Denial.Reason) -> String {
+    switch reason {
+    case .statement(let id): "denied by \(id)"
+    case .byDefault: "no statement allows it"
+    case .unknownResource: "the request does not name the resource"
+    case .vendsCredentials: "its reply holds credentials, and no statement names the action itself"
+    case .barred(let bar): words(bar)
+    }
 }
 
 private func words(_ bar: SendingBar) -> String {

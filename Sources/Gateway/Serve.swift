@@ -199,9 +199,9 @@ extension ListenAddress {
 
 // MARK: - The process
 
-/// Blocks `signals` in this thread and all that it starts, so that ``serve(_:out:)`` alone waits for them;
+/// Blocks `signals` in this thread and all that it starts, so that only who waits for them gets them;
 /// ignores SIGPIPE.
-private func blockSignals(_ signals: [Int32]) -> sigset_t {
+func blockSignals(_ signals: [Int32]) -> sigset_t {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }

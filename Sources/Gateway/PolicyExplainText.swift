@@ -1,0 +1,287 @@
+import Deciding
+import Recognizing
+import Vocabulary
+
+/// Pairs of one call that are printed, strictest first; `--all` prints all.
+private let pairCountShown = 10
+
+extension PolicyExplanation {
+    /// For people, without the last line break.
+    ///
+    /// `listsAll` prints every pair and every statement, also those about other actions and agents; `verbose`
+    /// prints what the client wrote whatever came of it.
+    package func text(listsAll: Bool, verbose: Bool) -> String {
+        let strength = question.strength == .signed ? " (signed)" : ""
+        let task = question.task.map { ", task \(quoted($0))" } ?? ""
+        var blocks = [
+            "agent \(agent)\(strength)\(task), at \(question.at), under \(policy.statements.count) "
+                + "statements of `\(question.policies)`"
+        ]
+        for (number, call) in calls.enumerated() {
+            blocks.append(text(call, number: number + 1, listsAll: listsAll))
+        }
+        blocks.append((notes + [conclusion]).joined(separator: "\n"))
+        if let said = clientSaid(verbose: verbose) { blocks.append(said) }
+        return blocks.joined(separator: "\n\n")
+    }
+
+    private func text(_ call: ExplainedCall, number: Int, listsAll: Bool) -> String {
+        let times = call.count == 1 ? "" : ", called \(call.count) times"
+        switch call.what {
+        case .refused(let refusal):
+            let what = refusal.isIdentity ? "refused whatever policy says" : "not recognized"
+            return
+                "call \(number): \(refusal.request)\(times)\n  \(what): \(refusal.status) \(refusal.code)\n"
+                + "  \(refusal.message)"
+        case .recognized(let explanation, _):
+            let meaning = explanation.meaning
+            let account = meaning.account.isEmpty ? "account not known" : "account \(meaning.account)"
+            let head =
+                "call \(number): \(meaning.service):\(brief(meaning.operation)) in \(meaning.region), "
+                + account + times
+            let pairs = explanation.pairs.sorted { $0.strictness > $1.strictness }
+            let shownPairs = listsAll ? pairs[...] : pairs.prefix(pairCountShown)
+            var blocks = [head]
+            blocks += shownPairs.map { text($0, listsAll: listsAll, saysOutcome: pairs.count > 1) }
+            if pairs.count > shownPairs.count {
+                blocks.append(
+                    "  \(pairs.count - shownPairs.count) more pairs, none decided more strictly "
+                        + "(--all lists them)"
+                )
+            }
+            blocks.append(
+                rows(of: explanation.decision).map { "  \(padded($0.title, 11))\($0.text)" }
+                    .joined(separator: "\n"))
+            return blocks.joined(separator: "\n\n")
+        }
+    }
+
+    // MARK: - A pair
+
+    private func text(_ pair: Explanation.PairTrial, listsAll: Bool, saysOutcome: Bool) -> String {
+        var lines = [
+            "  \(pair.pair.action) on \(brief(pair.pair.resource.description))  "
+                + "[\(pair.pair.level), \(pair.pair.sensitivity)]"
+        ]
+        let near = pair.trials.filter { $0.coversAgent && $0.coversAction }
+        let listed = listsAll ? pair.trials : near
+        let ranked = listed.map { (trial: $0, rank: pair.rank(of: $0)) }
+        for rank in Explanation.PairTrial.Rank.allCases {
+            for one in ranked where one.rank == rank { lines += text(one.trial, rank) }
+        }
+        let left = pair.trials.count - listed.count
+        if left > 0 {
+            let other = pair.trials.filter { !$0.coversAction }.count
+            let parts = [
+                other > 0 ? "\(other) about other actions" : nil,
+                left - other > 0 ? "\(left - other) for other agents" : nil,
+            ].compactMap { $0 }
+            lines.append("    not tried further: \(list(parts, last: "and")) (--all lists them)")
+        }
+        if saysOutcome { lines.append("    -> " + outcome(pair.decision)) }
+        return lines.joined(separator: "\n")
+    }
+
+    private func outcome(_ decision: Explanation.PairDecision) -> String {
+        switch decision {
+        case .allow(let id): "allow, by \(place(id))"
+        case .ask(let ids, _): "ask, by \(list(ids.map(place), last: "and"))"
+        case .deny(let reason): "deny: \(why(reason))"
+        case .alwaysAnswered: "allow: IAM never asks permission for it"
+        }
+    }
+
+    private func why(_ reason: Denial.Reason) -> String {
+        if case .statement(let id) = reason { return "by \(place(id))" }
+        return words(reason)
+    }
+
+    /// `orders/Read (orders.yaml:5)`.
+    private func place(_ id: StatementID) -> String {
+        guard let statement = policy[id] else { return "\(id)" }
+        return "\(id) (\(statement.file):\(statement.line))"
+    }
+
+    // MARK: - A statement
+
+    private func text(_ trial: Explanation.Trial, _ rank: Explanation.PairTrial.Rank) -> [String] {
+        let statement = trial.statement
+        var lines = ["    \(padded(rank.rawValue, 9))\(statement.effect.rawValue) \(place(statement.id))"]
+        func part(_ title: String, _ truth: Truth, _ text: String) {
+            lines.append("             \(padded(title, 11))\(padded(truth.word, 9))\(text)")
+        }
+        if !trial.coversAgent { part("agent", .no, "\(agent) is none of its agents") }
+        if !trial.coversAction { part("action", .no, "it is about other actions") }
+        let key = trial.exceptsResources ? "not " : ""
+        part(
+            "resource", trial.resource,
+            key + list(trial.resources.map(brief), atMost: 3, last: "or") + meanings(of: trial.variables))
+        for condition in trial.conditions { part("condition", condition.truth, text(condition)) }
+        return lines
+    }
+
+    private func text(_ condition: Explanation.ConditionTrial) -> String {
+        let wanted = list(condition.values.map(quoted), atMost: 5, last: "or")
+        let held: String =
+            switch condition.fact {
+            case .filled(let values): "it is " + list(values.map(quoted), atMost: 5, last: "and")
+            case .absent(let why): "absent: \(why)"
+            case .unknown(let why): "unknown: \(why)"
+            }
+        return "\(shown(condition.comparator)) \(shown(condition.key)) \(wanted); \(held)"
+            + (condition.why.map { ": \($0)" } ?? "") + meanings(of: condition.variables)
+    }
+
+    private func meanings(of variables: [Explanation.Variable]) -> String {
+        let each = variables.map { variable in
+            let held: String =
+                switch variable.fact {
+                case .filled(let values): "is " + list(values.map(quoted), atMost: 5, last: "and")
+                case .absent(let why): "is absent: \(why)"
+                case .unknown(let why): "is unknown: \(why)"
+                }
+            return "${\(shown(variable.key))} \(held)"
+        }
+        return each.isEmpty ? "" : " (\(each.joined(separator: "; ")))"
+    }
+
+    // MARK: - The decision
+
+    private func rows(of decision: Decision) -> [(title: String, text: String)] {
+        let by = list(decision.statements.map(place), last: "and")
+        switch decision {
+        case .allow:
+            return [("decision", by.isEmpty ? "allow: IAM never asks permission for it" : "allow, by \(by)")]
+        case .deny(let denial):
+            guard denial.items.count > 1 else {
+                return [("decision", "deny: \(list(denial.items.map { why($0.reason) }))")]
+            }
+            let reasons = denial.items.map {
+                "\($0.pair.action) on \(short($0.pair.resource)), \(why($0.reason))"
+            }
+            return [("decision", "deny: \(list(reasons, atMost: 5))")]
+        case .ask(let question):
+            let terms = question.terms.json
+            let duties = [
+                question.terms.confirmsTyped ? "the approver types a few characters of the card" : nil,
+                question.terms.needsAgentReason ? "the agent states a reason" : nil,
+                question.terms.needsReviewReason ? "the review states a reason" : nil,
+            ].compactMap { $0 }
+            return [
+                ("decision", "ask, by \(by)"), ("approvers", quorums(terms)), ("allows", allows(terms)),
+                ("waits", minutes(question.terms.pendingTTL)),
+            ] + (duties.isEmpty ? [] : [("needs", list(duties, last: "and"))])
+        }
+    }
+
+    private var conclusion: String {
+        let count = calls.count == 1 ? "the call" : "\(calls.count) calls"
+        switch verdict {
+        case .allowed: return "\(count == "the call" ? "The call is" : "All \(count) are") allowed."
+        case .asks: return calls.count == 1 ? "The call asks." : "At least one of \(count) asks."
+        case .denied: return calls.count == 1 ? "The call is denied." : "At least one of \(count) is denied."
+        case .unknown:
+            return calls.isEmpty ? "No call came." : "A call is not recognized: the gate does not take it."
+        }
+    }
+
+    private var notes: [String] {
+        var notes: [String] = []
+        let known = calls.compactMap { call in
+            if case .recognized(let explanation, let isAnswered) = call.what {
+                (meaning: explanation.meaning, isAnswered: isAnswered)
+            } else {
+                nil
+            }
+        }
+        let lacksAccount = known.contains { one in
+            one.meaning.account.isEmpty && one.meaning.pairs.contains { !$0.resource.isKnown }
+        }
+        if recognition.account == nil, lacksAccount {
+            notes.append(
+                "No account is given (--account): where an ARN holds the account it is <unknown> here, and "
+                    + "the gate, which knows its own, may decide otherwise.")
+        }
+        guard let end else { return notes }
+        if let last = known.last(where: { !$0.isAnswered })?.meaning {
+            notes.append(
+                "Nothing was sent to AWS. \(program) got no answer to \(last.service):"
+                    + "\(brief(last.operation)), so calls that depend on it are not here.")
+        }
+        switch end.how {
+        case .exited, .signal, .interrupted: break
+        case .timedOut(let limit): notes.append("\(program) was ended after \(minutes(limit)) (--timeout).")
+        case .tooManyCalls:
+            notes.append("\(program) was ended: of more than \(DryRun.callCountMax) calls none are kept.")
+        }
+        return notes
+    }
+
+    // MARK: - The client
+
+    private var program: String {
+        guard case .client(let command) = question.subject, let name = command.first else { return "it" }
+        return brief(String(name.split(separator: "/").last ?? "it"))
+    }
+
+    /// What the client wrote: where it is asked for, or where it did not end for what it was told here.
+    private func clientSaid(verbose: Bool) -> String? {
+        guard let end else { return nil }
+        let output = String(decoding: end.output, as: UTF8.self)
+        let isExpected = !calls.isEmpty && (end.how == .exited(code: 0) || output.contains(DryRun.code))
+        guard verbose || !isExpected else { return nil }
+        let how: String =
+            switch end.how {
+            case .exited(let code): "ended with code \(code)"
+            case .signal(let number): "was ended by signal \(number)"
+            case .timedOut, .tooManyCalls, .interrupted: "was ended"
+            }
+        let lines = output.split(separator: "\n", omittingEmptySubsequences: true).map {
+            "  " + shown(String($0))
+        }
+        guard !lines.isEmpty else { return "\(program) \(how) and said nothing." }
+        let kept = verbose ? lines[...] : lines.suffix(20)
+        return (["\(program) \(how) and said:"] + kept).joined(separator: "\n")
+    }
+}
+
+extension Truth {
+    /// As people and programs read it.
+    var word: String {
+        switch self {
+        case .yes: "true"
+        case .no: "false"
+        case .unknown: "unknown"
+        }
+    }
+}
+
+extension Explanation.PairTrial {
+    /// What a statement has to do with the decision.
+    fileprivate enum Rank: String, CaseIterable {
+        case decides
+        /// It applies, and a stricter effect, or another of its own, decides.
+        case applies
+        case no
+    }
+
+    fileprivate func rank(of trial: Explanation.Trial) -> Rank {
+        let deciding: [StatementID] =
+            switch decision {
+            case .allow(let id), .deny(.statement(let id)): [id]
+            case .ask(let ids, _): ids
+            case .deny, .alwaysAnswered: []
+            }
+        if deciding.contains(trial.statement.id) { return .decides }
+        return trial.applies ? .applies : .no
+    }
+
+    /// The stricter, the higher.
+    fileprivate var strictness: Int {
+        switch decision {
+        case .allow, .alwaysAnswered: 0
+        case .ask: 1
+        case .deny: 2
+        }
+    }
+}

@@ -66,7 +66,7 @@ extension Approval {
             .init("terms", question.terms.json),
             .init("fingerprint", .string(question.fingerprint.description)),
             .init("policy", .string(policy.description)),
-        ]
+        ] + (question.limits.isEmpty ? [] : [.init("limits", .strings(question.limits))])
     }
 
     fileprivate init(_ record: Record) throws(ChangeRecordError) {
@@ -79,7 +79,8 @@ extension Approval {
         let question = Question(
             pairs: try record.pairs("pairs"), statements: try record.statements("statements"),
             terms: try ApprovalTerms(try record.object("terms")),
-            fingerprint: try record.digest("fingerprint"))
+            fingerprint: try record.digest("fingerprint"),
+            limits: record.json["limits"] == nil ? [] : try record.texts("limits"))
         self.init(
             id: try record.approvalID("approval"), created: try record.instant("created"),
             requester: Requester(

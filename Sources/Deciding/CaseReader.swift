@@ -9,7 +9,7 @@ struct CaseReader {
 
     /// The case that `node` writes; nil with a fault when it is none.
     func read(_ node: Node, issues: inout IssueList) -> PolicyCase? {
-        let keys = ["Agent", "Action", "Operation", "Resource", "Keys", "Task", "At", "Says"]
+        let keys = ["Agent", "Action", "Operation", "Resource", "Keys", "Task", "At", "Used", "Says"]
         guard let fields = Fields(node, of: "a case", in: file, keys: keys, issues: &issues) else {
             return nil
         }
@@ -27,7 +27,32 @@ struct CaseReader {
             file: file, line: node.place.line, agent: agent, action: action.text,
             resource: fields.text("Resource", issues: &issues)?.text ?? "*", says: says, pair: pair,
             keys: readKeys(fields["Keys"], issues: &issues), task: fields.text("Task", issues: &issues)?.text,
-            at: at, facts: facts)
+            at: at, facts: facts, used: readUsed(fields["Used"], issues: &issues))
+    }
+
+    /// `{orders/Read: {Calls: 100}}`: what the windows of these statements' limits hold already.
+    private func readUsed(
+        _ node: Node?, issues: inout IssueList
+    ) -> [(statement: String, amount: Limit.Amount)] {
+        guard let node else { return [] }
+        guard case .map(let entries) = node.content else {
+            issues.add(file, node.place, "`Used` is a map of statements, not \(node.kind)")
+            return []
+        }
+        return entries.compactMap { entry in
+            let what = "what `\(shown(entry.key))` used"
+            let keys = ["Calls", "Items", "Bytes"]
+            guard let fields = Fields(entry.value, of: what, in: file, keys: keys, issues: &issues) else {
+                return nil
+            }
+            let counts = keys.map { key in
+                guard let text = fields.text(key, issues: &issues) else { return 0 }
+                if let count = wholeNumber(text.text, in: 0...LimitReader.Bound.bytes) { return count }
+                issues.add(file, text.place, "`\(key)`: `\(shown(text.text))` is no count")
+                return 0
+            }
+            return (entry.key, Limit.Amount(calls: counts[0], items: counts[1], bytes: counts[2]))
+        }
     }
 
     private func readSays(_ fields: Fields, issues: inout IssueList) -> String? {

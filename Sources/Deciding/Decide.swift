@@ -5,9 +5,12 @@ import Vocabulary
 /// What `policy` and the live grants of `grants` say of a call.
 ///
 /// Pure and total. Each pair: `Deny`, then `RequireApproval`, then `Allow`, then `AllowWithApproval`, else
-/// denied; the strictest pair is the call's answer. An ask that a live grant covers is an allow.
+/// denied; the strictest pair is the call's answer. An ask that a live grant covers is an allow. Where the
+/// call goes beyond the limit of a statement that matches it, by what `limits` holds, what is allowed or
+/// asked is denied or asked as that limit says.
 package func decide(
-    _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook, at: Instant
+    _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook,
+    limits: LimitBook = LimitBook(), at: Instant
 ) -> Decision {
     if let bar = meaning.bar {
         return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .barred(bar)) }))
@@ -16,16 +19,21 @@ package func decide(
         return .allow(
             Allowance(meaning, grounds: meaning.judgedPairs.map { _ in .alwaysAnswered }, fingerprint: nil))
     }
+    var met = MetLimits(meaning, caller: caller, book: limits, at: at)
     let verdicts = meaning.judgedPairs.map { pair in
-        judge(ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair), under: policy)
+        let context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair)
+        return met.bounded(judge(context, under: policy), context, under: policy)
     }
     let denied = zip(meaning.judgedPairs, verdicts).compactMap { pair, verdict -> Denial.Item? in
         guard case .deny(let reason) = verdict else { return nil }
         return Denial.Item(pair: pair, reason: reason)
     }
     if !denied.isEmpty { return .deny(Denial(items: denied)) }
+    if let reach = met.tooMany {
+        return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .limit(reach)) }))
+    }
 
-    let question = Question(meaning.judgedPairs, verdicts)
+    let question = Question(meaning.judgedPairs, verdicts, limits: met.asking)
     let grant = question.flatMap { grants.covering($0, of: meaning.digest, for: caller, at: at) }
     var grounds: [Allowance.Ground] = []
     for verdict in verdicts {
@@ -39,7 +47,8 @@ package func decide(
         case (.ask, nil, nil), (.deny, _, _): return .deny(Denial(items: []))
         }
     }
-    return .allow(Allowance(meaning, grounds: grounds, fingerprint: question?.fingerprint))
+    return .allow(
+        Allowance(meaning, grounds: grounds, fingerprint: question?.fingerprint, limits: met.claims))
 }
 
 extension Meaning {
@@ -124,7 +133,7 @@ extension Action {
 
 extension Question {
     /// What humans must be asked before a call of `pairs` may be sent; nil when no pair asks.
-    fileprivate init?(_ pairs: [Pair], _ verdicts: [Verdict]) {
+    fileprivate init?(_ pairs: [Pair], _ verdicts: [Verdict], limits: [String]) {
         var (asking, terms) = ([Pair](), ApprovalTerms?.none)
         var statements: [StatementID: Statement] = [:]
         for (pair, verdict) in zip(pairs, verdicts) {
@@ -136,6 +145,8 @@ extension Question {
         guard let terms else { return nil }
         let sorted = statements.values.sorted { $0.id < $1.id }
         let text = sorted.map { "\($0.id) \($0.digest)\n" }.joined()
-        self.init(pairs: asking, statements: sorted.map(\.id), terms: terms, fingerprint: sha256(text))
+        self.init(
+            pairs: asking, statements: sorted.map(\.id), terms: terms, fingerprint: sha256(text),
+            limits: limits)
     }
 }

@@ -20,6 +20,9 @@ package struct Allowance: Hashable, Sendable {
     }
 
     package let grounds: [Ground]
+    /// What the call counts against, once sent: the limits of all statements that match it, whichever opened
+    /// it; by statement.
+    package let limits: [LimitClaim]
 
     /// The grants that the call would use, without doubles.
     package var grants: [GrantID] {
@@ -46,10 +49,11 @@ package struct Allowance: Hashable, Sendable {
     /// The fingerprint of the question that the grants answer; nil when none was needed.
     let fingerprint: Digest?
 
-    /// Only ``decide(_:caller:under:grants:at:)`` makes one: no other room can allow anything.
-    init(_ meaning: Meaning, grounds: [Ground], fingerprint: Digest?) {
+    /// Only ``decide(_:caller:under:grants:limits:at:)`` makes one: no other room can allow anything.
+    init(_ meaning: Meaning, grounds: [Ground], fingerprint: Digest?, limits: [LimitClaim] = []) {
         call = meaning.digest
         self.grounds = grounds
+        self.limits = limits
         self.fingerprint = fingerprint
     }
 }
@@ -64,8 +68,14 @@ package struct Question: Hashable, Sendable {
     package let terms: ApprovalTerms
     /// SHA-256 over the text of ``statements``: a grant whose statement changed asks anew.
     package let fingerprint: Digest
+    /// The limits that make it ask, in words: `limit of 100 calls a minute of orders/Read reached …`.
+    package let limits: [String]
 
-    package init(pairs: [Pair], statements: [StatementID], terms: ApprovalTerms, fingerprint: Digest) {
+    package init(
+        pairs: [Pair], statements: [StatementID], terms: ApprovalTerms, fingerprint: Digest,
+        limits: [String] = []
+    ) {
+        self.limits = limits
         self.pairs = pairs
         self.statements = statements
         self.terms = terms
@@ -85,6 +95,8 @@ package struct Denial: Hashable, Sendable {
         case unknownResource
         /// The reply holds credentials and no statement names the action literally.
         case vendsCredentials
+        /// The statement's limit is reached, and beyond it stands `deny`.
+        case limit(LimitReach)
         /// No policy can let it through.
         case barred(SendingBar)
     }

@@ -66,16 +66,18 @@ package struct Explanation: Sendable {
     package let meaning: Meaning
     package let caller: Caller
     package let pairs: [PairTrial]
-    /// What ``decide(_:caller:under:grants:at:)`` says of the call, with no grant at hand.
+    /// What ``decide(_:caller:under:grants:limits:at:)`` says of the call, with no grant at hand
+    /// and nothing counted.
     package let decision: Decision
 }
 
-/// Why `policy` decides a call as it does, with no grant at hand.
+/// Why `policy` decides a call as it does, with no grant at hand and nothing counted under its limits.
 ///
 /// Tries every statement, also those that `decide` need not look at, with the same functions.
 package func explain(
     _ meaning: Meaning, caller: Caller, under policy: PolicySet, at: Instant
 ) -> Explanation {
+    var met = MetLimits(meaning, caller: caller, book: LimitBook(), at: at)
     let pairs = meaning.judgedPairs.map { pair in
         let context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair)
         let resource = ResourceText(pair.resource)
@@ -87,7 +89,8 @@ package func explain(
             } else if meaning.isAlwaysAnswered {
                 .alwaysAnswered
             } else {
-                Explanation.PairDecision(verdict(on: resource, in: context, by: applying))
+                Explanation.PairDecision(
+                    met.bounded(verdict(on: resource, in: context, by: applying), context, under: policy))
             }
         return Explanation.PairTrial(pair: pair, trials: trials, decision: decision)
     }

@@ -58,27 +58,31 @@ package struct Use: Hashable, Sendable {
 
 /// An allowed call's one claim to be sent.
 ///
-/// Only ``GrantBook/reserve(_:for:caller:request:policy:at:)`` makes one, from a decision that allows, and
-/// takes the uses it needs in the same step. It holds the exact request; the log consumes it.
+/// Only ``GrantBook/reserve(_:for:caller:request:policy:counting:at:)`` makes one, from a decision that
+/// allows; it takes the uses and counts against the limits in the same step. It holds the exact request; the
+/// log consumes it.
 package struct Reservation: ~Copyable, Sendable {
     package let call: Call
     package let caller: Caller
     package let allowance: Allowance
     package let request: RequestID
     package let uses: [Use]
+    /// How the limits that it meets stand with it.
+    package let limits: [LimitStanding]
     /// The digest of the policy set that allowed it.
     package let policy: Digest
     package let at: Instant
 
     init(
-        call: Call, caller: Caller, allowance: Allowance, request: RequestID, uses: [Use], policy: Digest,
-        at: Instant
+        call: Call, caller: Caller, allowance: Allowance, request: RequestID, uses: [Use],
+        limits: [LimitStanding], policy: Digest, at: Instant
     ) {
         self.call = call
         self.caller = caller
         self.allowance = allowance
         self.request = request
         self.uses = uses
+        self.limits = limits
         self.policy = policy
         self.at = at
     }

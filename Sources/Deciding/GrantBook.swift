@@ -17,10 +17,12 @@ package enum GrantError: Error, Sendable, Hashable {
     case statementChanged(GrantID)
     /// The allowance is of another call than the one to be sent.
     case otherCall
+    /// Others have taken what was left of the statement's limit.
+    case limitReached(StatementID)
 }
 
 /// All grants, with the uses taken of each: what `decide` asks and
-/// ``reserve(_:for:caller:request:policy:at:)`` takes from.
+/// ``reserve(_:for:caller:request:policy:counting:at:)`` takes from.
 ///
 /// A value without clock or storage: a fold of what the log holds. The moment comes in with every question.
 package struct GrantBook: Hashable, Sendable {
@@ -139,14 +141,16 @@ package struct GrantBook: Hashable, Sendable {
         return ids.sorted { $0.text < $1.text }
     }
 
-    /// Takes the uses that `allowance` needs and makes the call's one claim to be sent; all or none.
+    /// Takes the uses that `allowance` needs, counts the call in `limits`, and makes its one claim to be
+    /// sent; all or none.
     ///
-    /// Every grant is checked again at `now`: agent, session, call, statements, lifetime, uses left.
+    /// Every grant is checked again at `now`: agent, session, call, statements, lifetime, uses left. So is
+    /// the room under each limit.
     ///
     /// - Throws: the first ``GrantError`` found; then nothing was taken.
     package mutating func reserve(
         _ call: Call, for allowance: Allowance, caller: Caller, request: RequestID, policy: Digest,
-        at now: Instant
+        counting limits: inout LimitBook, at now: Instant
     ) throws(GrantError) -> Reservation {
         guard allowance.call == call.meaning.digest else { throw .otherCall }
         var uses: [Use] = []
@@ -155,10 +159,11 @@ package struct GrantBook: Hashable, Sendable {
                 id, digest: call.meaning.digest, fingerprint: allowance.fingerprint, caller: caller, at: now)
             uses.append(Use(grant: id, approval: grant.approval, number: number, maxUses: grant.maxUses))
         }
+        let standings = try limits.count(allowance.limits, by: caller, at: now)
         for use in uses { records[use.grant]?.taken.insert(use.number) }
         return Reservation(
-            call: call, caller: caller, allowance: allowance, request: request, uses: uses, policy: policy,
-            at: now)
+            call: call, caller: caller, allowance: allowance, request: request, uses: uses, limits: standings,
+            policy: policy, at: now)
     }
 
     /// Gives `use` back: only where AWS certainly did not act. A use that is not taken changes nothing.

@@ -19,6 +19,8 @@ package struct PolicyCase: Sendable, CustomStringConvertible {
     let task: String?
     let at: Instant
     let facts: Facts
+    /// What was sent before under the limits of statements, by their names.
+    let used: [(statement: String, amount: Limit.Amount)]
 
     /// What the catalog says of the case's operation.
     struct Facts: Sendable {
@@ -52,6 +54,21 @@ package struct PolicyCase: Sendable, CustomStringConvertible {
         return cases
     }
 
+    /// The counters that ``used`` states. A statement that `policy` does not have counts nothing: the case
+    /// then finds no limit reached.
+    private func book(of caller: Caller, under policy: PolicySet) -> LimitBook {
+        var book = LimitBook()
+        for (name, amount) in used {
+            for statement in policy.statements where statement.id.description.utf8.elementsEqual(name.utf8) {
+                guard let limit = statement.limit else { continue }
+                _ = book.restore(
+                    amount, of: statement.id, per: limit.per, agent: caller.agent,
+                    session: limit.by == .session ? caller.session : nil, at: at)
+            }
+        }
+        return book
+    }
+
     /// What `policy` says of the call, to `agent` or to the case's own, with no grant at hand.
     package func decided(by policy: PolicySet, for agent: AgentName? = nil) -> Decision {
         let caller = Caller(
@@ -59,6 +76,6 @@ package struct PolicyCase: Sendable, CustomStringConvertible {
             task: task.map { ClaimedText($0, source: .sessionToken) }, reason: nil, scope: nil)
         return decide(
             Meaning.supposed([pair], keys: keys, vends: facts.vends, bar: facts.bar), caller: caller,
-            under: policy, grants: GrantBook(), at: at)
+            under: policy, grants: GrantBook(), limits: book(of: caller, under: policy), at: at)
     }
 }

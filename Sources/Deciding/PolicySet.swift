@@ -33,6 +33,8 @@ package struct PolicySet: Sendable {
     package let statements: [Statement]
     package let agents: AgentBook
     package let approvers: ApproverBook
+    /// Whether a statement has a `Limit`: a set without any asks no counters.
+    let hasLimits: Bool
     private let index: StatementIndex
 
     init(digest: Digest, statements: [Statement], agents: AgentBook, approvers: ApproverBook) {
@@ -40,6 +42,7 @@ package struct PolicySet: Sendable {
         self.statements = statements
         self.agents = agents
         self.approvers = approvers
+        hasLimits = statements.contains { $0.limit != nil }
         index = StatementIndex(statements)
     }
 

@@ -59,7 +59,13 @@ extension Decision {
         case .allow(let allowance): allowance.statements
         case .ask(let question): question.statements
         case .deny(let denial):
-            denial.items.compactMap { if case .statement(let id) = $0.reason { id } else { nil } }
+            denial.items.compactMap { item in
+                switch item.reason {
+                case .statement(let id): id
+                case .limit(let reach): reach.statement
+                case .byDefault, .unknownResource, .vendsCredentials, .barred: nil
+                }
+            }
         }
     }
 }
@@ -71,6 +77,7 @@ extension Denial.Reason {
         case .byDefault: "byDefault"
         case .unknownResource: "unknownResource"
         case .vendsCredentials: "vendsCredentials"
+        case .limit(let reach): "limit:\(reach.statement)"
         case .barred(let bar): "barred: \(bar.rawValue)"
         }
     }

@@ -58,10 +58,12 @@ package struct Statement: Hashable, Sendable {
     /// The document's agents, then the statement's own: one of each must fit.
     let agents: [[Pattern]]
     let scope: Scope
+    /// How much it lets through in a window of time; nil for as much as comes.
+    package let limit: Limit?
 
     init(
         id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, agents: [[Pattern]],
-        scope: Scope
+        scope: Scope, limit: Limit? = nil
     ) {
         self.id = id
         self.rule = rule
@@ -70,6 +72,7 @@ package struct Statement: Hashable, Sendable {
         self.digest = digest
         self.agents = agents
         self.scope = scope
+        self.limit = limit
     }
 
     /// What it does with the calls it matches.
@@ -82,11 +85,12 @@ package struct Statement: Hashable, Sendable {
         }
     }
 
-    /// The terms of a statement that asks; nil for the others.
+    /// The terms of a statement that asks, always or beyond its limit; nil for the others.
     package var terms: ApprovalTerms? {
-        switch rule {
-        case .allow, .deny: nil
-        case .allowWithApproval(let terms), .requireApproval(let terms): terms
+        switch (rule, limit?.beyond) {
+        case (.allowWithApproval(let terms), _), (.requireApproval(let terms), _): terms
+        case (.allow, .ask(let terms)): terms
+        case (.allow, _), (.deny, _): nil
         }
     }
 
@@ -106,6 +110,16 @@ package struct Statement: Hashable, Sendable {
         case true: truth == .yes
         case false: truth != .no
         }
+    }
+
+    /// Whether its limit counts the pair of `context`: as what restricts, a limit takes effect on anything
+    /// but a no.
+    func limits(_ resource: ResourceText, in context: ConditionContext) -> Bool {
+        guard limit != nil, covers(agent: context.agent), covers(action: context.pair.action) else {
+            return false
+        }
+        let truth = covers(resource, in: context, presumes: false)
+        return (truth && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) }) != .no
     }
 
     /// Whether its `Action` names the action and nothing else.
@@ -128,8 +142,14 @@ package struct Statement: Hashable, Sendable {
 
     /// Whether it is about this resource.
     func covers(_ resource: ResourceText, in context: ConditionContext) -> Truth {
+        covers(resource, in: context, presumes: effect.permits)
+    }
+
+    private func covers(
+        _ resource: ResourceText, in context: ConditionContext, presumes: Bool
+    ) -> Truth {
         let covered = scope.resources.reduce(Truth.no) {
-            $0 || $1.covers(resource, presumes: effect.permits, in: context)
+            $0 || $1.covers(resource, presumes: presumes, in: context)
         }
         guard scope.exceptsResources else { return covered }
         // An exception that a missing value made void is no leave to touch everything.

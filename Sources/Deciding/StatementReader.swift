@@ -28,9 +28,9 @@ struct StatementReader {
     mutating func read(_ node: Node, number: Int, issues: inout IssueList) -> Statement? {
         let keys = [
             "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Agents",
-            "Approval", "Log",
+            "Approval", "Limit", "Log",
         ]
-        let later = ["Limit", "Principal", "NotPrincipal"]
+        let later = ["Principal", "NotPrincipal"]
         guard
             let fields = Fields(node, of: "a statement", in: file, keys: keys, later: later, issues: &issues)
         else { return nil }
@@ -39,7 +39,7 @@ struct StatementReader {
         let stated = readAgents(agents, issues: &issues)
         let scope = readScope(fields, issues: &issues)
         checkLog(fields, issues: &issues)
-        guard let rule = readRule(fields, issues: &issues), let sid else { return nil }
+        guard let (rule, limit) = readRule(fields, issues: &issues), let sid else { return nil }
         let text = JSON.object([
             .init("Id", .string(document)), .init("Agents", .strings(agents.map(\.text))),
             .init("Statement", node.json),
@@ -47,7 +47,7 @@ struct StatementReader {
         return Statement(
             id: StatementID(document: document, sid: sid), rule: rule, file: file, line: node.place.line,
             digest: sha256(text.canonical), agents: fields["Agents"] == nil ? [stated] : [stated, own],
-            scope: scope)
+            scope: scope, limit: limit)
     }
 
     private mutating func readSid(_ fields: Fields, number: Int, issues: inout IssueList) -> String? {
@@ -75,7 +75,7 @@ struct StatementReader {
         return text.text
     }
 
-    private func readRule(_ fields: Fields, issues: inout IssueList) -> Statement.Rule? {
+    private func readRule(_ fields: Fields, issues: inout IssueList) -> (Statement.Rule, Limit?)? {
         guard let text = fields.text("Effect", issues: &issues) else {
             if fields["Effect"] == nil { issues.add(file, fields.place, "`Effect` must be stated") }
             return nil
@@ -88,29 +88,40 @@ struct StatementReader {
             issues.add(file, text.place, "`\(shown(text.text))` is no `Effect`, which is \(known)" + near)
             return nil
         }
-        if effect.asks, isPlain {
-            issues.add(
-                file, text.place, "`\(effect.rawValue)` needs `\"Countersign\": 1` at the top of the file")
+        let limitEntry = fields.entry("Limit")
+        for (name, place) in [
+            (effect.asks ? effect.rawValue : nil, text.place), ("Limit", limitEntry?.place),
+        ] {
+            guard isPlain, let name, let place else { continue }
+            issues.add(file, place, "`\(name)` needs `\"Countersign\": 1` at the top of the file")
             return nil
+        }
+        let approval = fields.entry("Approval")
+        let terms = approval.flatMap {
+            ApprovalReader(file: file, approvers: approvers).read($0.value, issues: &issues)
+        }
+        var limit: Limit?
+        if let limitEntry {
+            let reader = LimitReader(file: file, effect: effect, approval: (terms, approval != nil))
+            guard let found = reader.read(limitEntry, issues: &issues) else { return nil }
+            limit = found
         }
         switch effect {
         case .allow, .deny:
-            if let entry = fields.entry("Approval") {
+            if let approval, limit.map({ $0.beyond == .deny }) ?? true {
                 issues.add(
-                    file, entry.place,
+                    file, approval.place,
                     "`Approval` belongs to effects that ask, not to `\(effect.rawValue)`"
-                )
+                        + (effect == .allow ? " without a `Limit` with `Beyond: ask`" : ""))
             }
-            return effect == .allow ? .allow : .deny
+            return (effect == .allow ? .allow : .deny, limit)
         case .allowWithApproval, .requireApproval:
-            guard let node = fields["Approval"] else {
+            if approval == nil {
                 issues.add(
                     file, text.place, "`\(effect.rawValue)` needs an `Approval` that says who may approve")
-                return nil
             }
-            let reader = ApprovalReader(file: file, approvers: approvers)
-            guard let terms = reader.read(node, issues: &issues) else { return nil }
-            return effect == .allowWithApproval ? .allowWithApproval(terms) : .requireApproval(terms)
+            guard let terms else { return nil }
+            return (effect == .allowWithApproval ? .allowWithApproval(terms) : .requireApproval(terms), limit)
         }
     }
 

@@ -44,6 +44,7 @@ package func cardText(_ card: JSON) -> String {
                     + "\"\(shown(text))\"" + mixture(text)))
     }
     lines.append(row("asked", "by \(words(card["statements"])), decided by \(quorums(card["terms"]))"))
+    for limit in card["limits"]?.array ?? [] { lines.append(row("", "since \(word(limit))")) }
     lines.append(row("allows", allows(card["terms"] ?? .null)))
     lines.append(row("digest", word(what["digest"])))
     for review in card["reviews"]?.array ?? [] {

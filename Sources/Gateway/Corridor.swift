@@ -131,6 +131,7 @@ struct Corridor {
         self.call = call
         let key = SendKey(caller: caller, call: call)
         if let key, let earlier = desk.sends[key] { return collect(key, earlier, call, caller) }
+        desk.limits.giveBack(desk.retries.taken(by: key))
         switch desk.decide(call.meaning, caller: caller, at: now) {
         case .deny(let denial): return refuse(.denied(denial, caller))
         case .ask(let question): return ask(question, call, caller, of: &desk, now: now)
@@ -141,7 +142,11 @@ struct Corridor {
                 if let key, !sending.uses.isEmpty { desk.sends.begin(key, at: now) }
                 state = .recording(sending)
                 return .record(reservation)
-            } catch { return refuse(.fault(.grantGone)) }
+            } catch {
+                // INVARIANT: the same step decided that there is room.
+                if case .limitReached = error { return refuse(.fault(.defect)) }
+                return refuse(.fault(.grantGone))
+            }
         }
     }
 

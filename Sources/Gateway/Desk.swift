@@ -9,6 +9,8 @@ import Vocabulary
 struct Desk {
     var policy: PolicySet
     var grants = GrantBook()
+    var limits = LimitBook()
+    var retries = RetryBook()
     var room = WaitingRoom()
     var sends = SentBook()
     var recognition: RecognitionSetting
@@ -19,14 +21,15 @@ struct Desk {
     }
 
     func decide(_ meaning: Meaning, caller: Caller, at now: Instant) -> Decision {
-        Deciding.decide(meaning, caller: caller, under: policy, grants: grants, at: now)
+        Deciding.decide(meaning, caller: caller, under: policy, grants: grants, limits: limits, at: now)
     }
 
     mutating func reserve(
         _ call: Call, _ allowance: Allowance, caller: Caller, request: RequestID, at now: Instant
     ) throws(GrantError) -> Reservation {
         try grants.reserve(
-            call, for: allowance, caller: caller, request: request, policy: policy.digest, at: now)
+            call, for: allowance, caller: caller, request: request, policy: policy.digest,
+            counting: &limits, at: now)
     }
 }
 
@@ -34,6 +37,8 @@ struct Desk {
 struct Sending: Hashable, Sendable {
     let request: RequestID
     let uses: [Use]
+    /// What it was counted as, under the limits it meets.
+    let counts: [LimitCount]
     /// Under which later attempts of the same invocation find the outcome; nil when the client names no
     /// invocation.
     let key: SendKey?
@@ -43,6 +48,7 @@ struct Sending: Hashable, Sendable {
     init(_ reservation: borrowing Reservation, key: SendKey?, call: Call) {
         request = reservation.request
         uses = reservation.uses
+        counts = reservation.limits.map(\.count)
         self.key = key
         mutates = call.meaning.mutates
         needsSync = reservation.needsSync
@@ -125,6 +131,36 @@ struct SentBook: Hashable, Sendable {
             states[first.key] = nil
             order.removeFirst()
         }
+    }
+}
+
+/// The calls that AWS answered with an error of its own (5xx), by invocation, with what they were counted as:
+/// an SDK's next attempt takes the place of the one that failed, so that a call and its retries count once.
+///
+/// Bounded: of those forgotten the next attempt counts for itself. A call of unknown outcome is not among
+/// them, since it may have run.
+struct RetryBook {
+    static let countMax = 1_024
+
+    private var counts: [SendKey: [LimitCount]] = [:]
+    /// The oldest first; also those that were retried since.
+    private var order: [SendKey] = []
+
+    /// The call of `key` ended with `outcome`.
+    mutating func ended(
+        _ key: SendKey?, _ outcome: (kind: Outcome.Kind, status: Int?), _ counted: [LimitCount]
+    ) {
+        guard let key, !counted.isEmpty, outcome.kind == .answered, (outcome.status ?? 0) >= 500 else {
+            return
+        }
+        counts[key] = counted
+        order.append(key)
+        if order.count > Self.countMax { counts[order.removeFirst()] = nil }
+    }
+
+    /// What the attempt before counted, if it failed; from now on it is this one that counts.
+    mutating func taken(by key: SendKey?) -> [LimitCount] {
+        key.flatMap { counts.removeValue(forKey: $0) } ?? []
     }
 }
 

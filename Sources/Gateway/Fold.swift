@@ -7,14 +7,19 @@ import Vocabulary
 struct Fold {
     var room = WaitingRoom()
     var grants = GrantBook()
+    /// What was sent lately under the limits of statements.
+    var limits = LimitBook()
     /// The standing session of each agent that has one.
     var sessions: [AgentName: SessionID] = [:]
     /// The uses that were sent lately, so that no late attempt of theirs is sent again.
     var sends = SentBook()
     /// The latest moment that the log knows.
     var latest: Instant?
+    /// What failed lately and may be tried again.
+    private(set) var retries = RetryBook()
     private var unfinished = UnfinishedRequests()
     private var uses: [EntryID: (taken: [Use], key: SendKey?)] = [:]
+    private var counts: [EntryID: (counted: [LimitCount], key: SendKey?)] = [:]
 
     /// Requests without outcome: to be closed as unknown, never sent again.
     var open: [UnfinishedRequest] { unfinished.list }
@@ -35,6 +40,7 @@ struct Fold {
         }
         // Those on their way when the log ends are about to be closed as unknown.
         for (_, key) in uses.values { if let key, let latest { sends.finish(key, .unknown, at: latest) } }
+        if let latest { limits.forget(at: latest) }
     }
 
     private mutating func apply(_ entry: StoredEntry) throws {
@@ -48,17 +54,26 @@ struct Fold {
         case .grantEnd:
             if let id = entry["grant"]?.string { try grants.revoke(GrantID(parsing: id)) }
         case .request:
+            let key = try sendKey(entry)
+            guard let counted = limits.restore(entry) else {
+                throw ConfigurationError("`limits` is not what was written")
+            }
+            limits.giveBack(retries.taken(by: key))
+            if !counted.isEmpty { counts[entry.id] = (counted, key) }
             let taken = (entry["uses"]?.array ?? []).compactMap(Use.init(logged:))
             guard !taken.isEmpty else { return }
-            let key = try sendKey(entry)
             uses[entry.id] = (taken, key)
             for use in taken { try grants.restore(use) }
             if let key { sends.begin(key, at: entry.at) }
         case .outcome:
             guard let seq = entry["entry"]?.integer.flatMap({ UInt64(exactly: $0) }) else { return }
-            guard let (taken, key) = uses.removeValue(forKey: EntryID(seq: seq)) else { return }
-            // Only where AWS certainly did not act is a use free again.
+            // Only where AWS certainly did not act is a use free again, and what was counted given back.
             let kind = entry["kind"]?.string.flatMap(Outcome.Kind.init(rawValue:)) ?? .unknown
+            if let (counted, key) = counts.removeValue(forKey: EntryID(seq: seq)) {
+                if kind == .notSent || kind == .throttled { limits.giveBack(counted) }
+                retries.ended(key, (kind, entry["status"]?.integer.flatMap { Int(exactly: $0) }), counted)
+            }
+            guard let (taken, key) = uses.removeValue(forKey: EntryID(seq: seq)) else { return }
             guard kind == .notSent || kind == .throttled else {
                 // What AWS answered is gone with the process that got it.
                 if let key { sends.finish(key, .unknown, at: entry.at) }

@@ -198,6 +198,7 @@ final class Gateway: @unchecked Sendable {
     /// certainly not used. `entry` is nil when its request never got into the log.
     func finish(_ sending: Sending, _ outcome: Outcome, entry: EntryID?, reply: StoredReply? = nil) {
         let isFree = outcome.kind == .notSent || outcome.kind == .throttled
+        desk.retries.ended(sending.key, (outcome.kind, outcome.status), sending.counts)
         let record = entry.map { Entry.outcome(outcome, of: $0, request: sending.request, at: clock.now) }
         guard isFree else {
             if let record { note(record) }
@@ -232,6 +233,7 @@ final class Gateway: @unchecked Sendable {
 
     func release(_ sending: Sending) {
         for use in sending.uses { desk.grants.release(use) }
+        desk.limits.giveBack(sending.counts)
     }
 
     // MARK: The kernel's word

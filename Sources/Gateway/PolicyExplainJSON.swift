@@ -83,6 +83,8 @@ extension PolicyExplanation {
         case .allow(let id): members += decided("allow", [id])
         case .ask(let ids, _): members += decided("ask", ids)
         case .deny(.statement(let id)): members += decided("deny", [id])
+        case .deny(.limit(let reach)):
+            members += decided("deny", [reach.statement]) + [.init("why", .string(reach.description))]
         case .deny(let reason): members += decided("deny", []) + [.init("why", .string(words(reason)))]
         case .alwaysAnswered: members += decided("allow", []) + [.init("why", "always answered")]
         }
@@ -103,7 +105,7 @@ extension PolicyExplanation {
                 .init(trial.exceptsResources ? "not_resources" : "resources", .strings(trial.resources)),
                 .init("variables", json(trial.variables)),
                 .init("conditions", .array(trial.conditions.map(json))),
-            ])
+            ] + (trial.statement.limit.map { [.init("limit", .string($0.description))] } ?? []))
     }
 
     private func json(_ condition: Explanation.ConditionTrial) -> JSON {

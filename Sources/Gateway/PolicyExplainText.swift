@@ -117,6 +117,9 @@ extension PolicyExplanation {
             "resource", trial.resource,
             key + list(trial.resources.map(brief), atMost: 3, last: "or") + meanings(of: trial.variables))
         for condition in trial.conditions { part("condition", condition.truth, text(condition)) }
+        if let limit = statement.limit {
+            lines.append("             \(padded("limit", 11))\(limit.description); here nothing is counted")
+        }
         return lines
     }
 
@@ -269,6 +272,7 @@ extension Explanation.PairTrial {
         let deciding: [StatementID] =
             switch decision {
             case .allow(let id), .deny(.statement(let id)): [id]
+            case .deny(.limit(let reach)): [reach.statement]
             case .ask(let ids, _): ids
             case .deny, .alwaysAnswered: []
             }

@@ -114,7 +114,7 @@ private func waiting(_ id: ApprovalID, desk: Desk, now: Instant) -> Answer {
     let message =
         "Countersign is holding this call for a human; nothing was sent to AWS. Approval \(id): "
         + "\(summary(approval)), "
-        + "asked by \(list(approval.question.statements.map(\.description))), decided by "
+        + "asked by \(list(approval.question.statements.map(\.description)))\(limits(approval)), decided by "
         + "\(deciders(approval.question.terms)), "
         + "open \(minutes(approval.expires.since(now))) more. Repeating exactly this call waits for "
         + "the answer and runs it "
@@ -179,6 +179,11 @@ func summary(_ approval: Approval) -> String {
     list(approval.question.pairs.map { "\($0.action) on \(short($0.resource))" }, atMost: 3)
 }
 
+/// The limits that made it ask, in brackets; nothing when none did.
+private func limits(_ approval: Approval) -> String {
+    approval.question.limits.isEmpty ? "" : " (\(list(approval.question.limits, atMost: 3)))"
+}
+
 /// Who decides, in words.
 func deciders(_ terms: ApprovalTerms) -> String {
     terms.quorums.map { quorum in
@@ -207,6 +212,7 @@ func words(_ reason: Denial.Reason) -> String {
     case .byDefault: "no statement allows it"
     case .unknownResource: "the request does not name the resource"
     case .vendsCredentials: "its reply holds credentials, and no statement names the action itself"
+    case .limit(let reach): reach.advice
     case .barred(let bar): words(bar)
     }
 }

@@ -71,6 +71,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
         variant: configuration.variant, resourceHosts: configuration.resourceHosts)
     var desk = Desk(policy: policy, recognition: recognition)
     (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
+    (desk.limits, desk.retries) = (fold.limits, fold.retries)
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
         credentials: credentials,

@@ -72,6 +72,7 @@ extension Denial.Reason {
         case .byDefault: "by default"
         case .unknownResource: "unknown resource"
         case .vendsCredentials: "vends credentials"
+        case .limit(let reach): reach.description
         case .barred(let bar): bar.rawValue
         }
     }

@@ -46,6 +46,9 @@ extension Entry {
             isAlwaysAnswered ? JSON.Member("always_answered", .bool(true)) : nil,
             .digest("policy", reservation.policy),
             reservation.uses.isEmpty ? nil : JSON.Member("uses", .array(reservation.uses.map(\.logged))),
+            // Whole: at most LimitBook.limitsPerCallMax, and the counters are rebuilt from them.
+            reservation.limits.isEmpty
+                ? nil : JSON.Member("limits", .array(reservation.limits.map(\.logged))),
             .text("invocation", facts.invocation, byteCountMax: 128),
             facts.attempt.map { .count("attempt", $0) },
             .text("peer", facts.peer, byteCountMax: 256),
@@ -143,6 +146,48 @@ extension Pair {
             .text("level", level.description), .text("sensitivity", sensitivity.description),
         ]
         return .object(members.compactMap { $0 })
+    }
+}
+
+extension LimitStanding {
+    /// `{"statement":…,"by":"agent","per_s":60,"calls":{"used":37,"of":100}}`, with each stated unit.
+    package var logged: JSON {
+        .object(
+            [
+                .text("statement", statement.description), .text("by", limit.by.rawValue),
+                .count("per_s", limit.per.components.seconds),
+            ]
+                + limit.bounds.map { unit, most in
+                    JSON.Member(unit.rawValue, ["used": .integer(used[unit]), "of": .integer(most)])
+                })
+    }
+}
+
+extension LimitBook {
+    /// Counts what the request `entry` counted, by its member `limits`; nil when that is not what was
+    /// written.
+    package mutating func restore(_ entry: StoredEntry) -> [LimitCount]? {
+        guard let standings = entry["limits"]?.array else { return entry["limits"] == nil ? [] : nil }
+        guard let agent = entry["agent"]?.string.flatMap({ try? AgentName(parsing: $0) }),
+            let session = entry["session"]?.string.flatMap({ try? SessionID(parsing: $0) })
+        else { return nil }
+        let amount = Limit.Amount(
+            calls: 1, items: entry["items"]?.integer.flatMap { Int(exactly: $0) } ?? 1,
+            bytes: entry["bytes"]?.integer.flatMap { Int(exactly: $0) } ?? 0)
+        // The log cuts moments to milliseconds: the later end of them lets nothing go early.
+        let at = entry.at.advanced(by: .milliseconds(1))
+        var counts: [LimitCount] = []
+        for standing in standings {
+            let name = standing["statement"]?.string?.split(separator: "/", omittingEmptySubsequences: false)
+            guard let name, name.count == 2, let seconds = standing["per_s"]?.integer, seconds > 0,
+                let by = standing["by"]?.string.flatMap(Limit.Counted.init(rawValue:))
+            else { return nil }
+            counts.append(
+                restore(
+                    amount, of: StatementID(document: String(name[0]), sid: String(name[1])),
+                    per: .seconds(seconds), agent: agent, session: by == .session ? session : nil, at: at))
+        }
+        return counts
     }
 }
 

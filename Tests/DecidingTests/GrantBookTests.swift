@@ -67,6 +67,7 @@ import Vocabulary
     /// Decides and, if allowed, reserves: the uses taken, or the error.
     func reserve(_ book: inout GrantBook, after wait: Duration = .zero) throws -> [Use] {
         let now = noon.advanced(by: wait)
+        var limits = LimitBook()
         guard case .allow(let allowance) = decide(meant, caller: agent, under: policy, grants: book, at: now)
         else {
             return []
@@ -74,7 +75,7 @@ import Vocabulary
         let reservation = try book.reserve(
             try Self.call(meant), for: allowance, caller: agent, request: RequestID(random: 1),
             policy: policy.digest,
-            at: now)
+            counting: &limits, at: now)
         return reservation.uses
     }
 
@@ -213,7 +214,7 @@ import Vocabulary
             as caller: Caller? = nil,
             meaning: Meaning? = nil
         ) throws -> GrantError? {
-            var book = fresh
+            var (book, limits) = (fresh, LimitBook())
             try change(&book)
             let before = book
             do throws(GrantError) {
@@ -222,7 +223,7 @@ import Vocabulary
                 _ = try book.reserve(
                     call, for: allowance, caller: caller ?? agent, request: RequestID(random: 1),
                     policy: policy.digest,
-                    at: noon.advanced(by: wait))
+                    counting: &limits, at: noon.advanced(by: wait))
                 return nil
             } catch {
                 #expect(book == before, "a refused reservation takes nothing")
@@ -245,7 +246,7 @@ import Vocabulary
 
     @Test func `a call that needs no grant takes no use`() throws {
         let set = try PolicySet.of("- {Sid: A, Effect: Allow, Action: dynamodb:DeleteItem, Resource: '*'}")
-        var book = try book(grant())
+        var (book, limits) = (try book(grant()), LimitBook())
         guard case .allow(let allowance) = decide(meant, caller: agent, under: set, grants: book, at: noon)
         else {
             return #expect(Bool(false), "not allowed")
@@ -253,7 +254,7 @@ import Vocabulary
         let reservation = try book.reserve(
             try Self.call(meant), for: allowance, caller: agent, request: RequestID(random: 1),
             policy: set.digest,
-            at: noon)
+            counting: &limits, at: noon)
         #expect(reservation.uses.isEmpty)
         #expect(book.usesLeft(of: GrantID(random: 1)) == 1)
     }

@@ -97,13 +97,13 @@ import Vocabulary
             contentsOf: Fixtures.root.appendingPathComponent("docs/policy.md"), encoding: .utf8)
         let blocks = page.components(separatedBy: "```yaml\n").dropFirst()
             .map { String($0.components(separatedBy: "```")[0]) }
-        try #require(blocks.count == 4)
+        try #require(blocks.count == 5)
         let reader = #"{"Version": "2012-10-17", "Statement": []}"#
         let set = try PolicySet.load(
             files: [
                 PolicyFile("orders.yaml", blocks[0]), PolicyFile("folders.yaml", blocks[1]),
-                PolicyFile("agents.yaml", blocks[2]), PolicyFile("approvers.yaml", blocks[3]),
-                PolicyFile("reader.json", reader),
+                PolicyFile("pace.yaml", blocks[2]), PolicyFile("agents.yaml", blocks[3]),
+                PolicyFile("approvers.yaml", blocks[4]), PolicyFile("reader.json", reader),
             ], actions: ActionNames(Catalog.builtIn))
         #expect(try set.says("dynamodb:GetItem") == "allow orders/Read")
         #expect(try set.says("dynamodb:DeleteItem") == "ask orders/DeletesAsk")
@@ -114,6 +114,21 @@ import Vocabulary
             try set.says(own, Resource("arn:aws:s3:::home/etl-1/a"), agent: "etl-1")
                 == "allow folders/OwnFolder")
         #expect(try set.says(own, Resource("arn:aws:s3:::home/etl-2/a"), agent: "etl-1") == "deny byDefault")
+        let rest = "Resource: \"\(orders)\", Agent: support-7"
+        let (gets, puts) = ("Action: dynamodb:GetItem, \(rest)", "Action: dynamodb:BatchWriteItem, \(rest)")
+        let paced = try PolicyCase.read(
+            PolicyFile(
+                "cases.yaml",
+                """
+                Cases:
+                  - {\(gets), Used: {pace/Read: {Calls: 99}}, Says: allow orders/Read}
+                  - {\(gets), Used: {pace/Read: {Calls: 100}}, Says: ask pace/Read}
+                  - {\(puts), Used: {pace/Write: {Items: 500}}, Says: deny limit:pace/Write}
+                  - {\(puts), Used: {pace/Wrote: {Items: 500}}, Says: deny limit:pace/Write}
+                """))
+        let found = paced.map { $0.decided(by: set).word }
+        #expect(Array(found.prefix(3)) == Array(paced.map(\.says).prefix(3)))
+        #expect(found.last == "allow pace/Write", "of a statement that is not there nothing is used")
         #expect(set.agents.agents(forUID: 1501).map(\.owner) == ["mia@example.com"])
     }
 }

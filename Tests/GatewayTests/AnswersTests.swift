@@ -60,6 +60,49 @@ private func answer(_ rebuff: Rebuff, _ desk: Desk, at now: Instant = after(1), 
         #expect(answer(.ended(ApprovalID(random: 9)), desk).message.contains("is over; nothing was sent"))
     }
 
+    @Test func `a reached limit is named, with when there is room again`() throws {
+        var desk = try makeDesk(
+            standing.replacing(
+                "\"dynamodb:GetItem\", Resource: \"*\"}",
+                with: "\"dynamodb:GetItem\", Resource: \"*\", Limit: {Calls: 1, Per: 1m}}"))
+        var (first, second) = (Walk("GetItem"), Walk("GetItem", number: 2))
+        #expect(try first.arrive(&desk) == "record, 0 uses")
+        let action = try second.arrive(&desk, at: after(15))
+        #expect(action == "refuse: denied")
+        let caller = try #require(second.corridor.caller)
+        let call = try #require(second.corridor.call)
+        guard case .deny(let denial) = desk.decide(call.meaning, caller: caller, at: after(15)) else {
+            throw Unexpected()
+        }
+        #expect(
+            answer(.denied(denial, caller), desk).message.contains(
+                "dynamodb:GetItem on arn:aws:dynamodb:us-east-1:111122223333:table/orders (limit of 1 call "
+                    + "a minute of orders/Read reached for this agent, room again in 46 s)."))
+    }
+
+    @Test func `a call that waits beyond a limit is told which`() throws {
+        var desk = try makeDesk(
+            standing.replacing(
+                "\"dynamodb:GetItem\", Resource: \"*\"}",
+                with: "\"dynamodb:GetItem\", Resource: \"*\", "
+                    + "Limit: {Calls: 1, Per: 1m, Beyond: ask}, Approval: {Approvers: [oncall], Hold: 20s}}"))
+        var (first, second) = (Walk("GetItem"), Walk("GetItem", number: 2))
+        #expect(try first.arrive(&desk) == "record, 0 uses")
+        try second.waits(1, &desk, at: after(15))
+        let told = answer(.waiting(id), desk, at: after(16)).message
+        #expect(
+            told.contains(
+                "asked by orders/Read (limit of 1 call a minute of orders/Read reached for this agent), "
+                    + "decided by oncall"))
+        let approval = try #require(desk.room[id])
+        let read = try ApprovalChange(
+            entryType: "approval", body: .object(ApprovalChange.requested(approval).body))
+        guard case .requested(let again)? = read else { throw Unexpected() }
+        #expect(again == approval, "the log gives it back")
+        try desk.review(1, at: after(20))
+        #expect(try second.take(.reconsider, &desk, at: after(20)) == "record, 1 uses")
+    }
+
     @Test func `a refusal by policy names every failing pair, the owner and who refused`() throws {
         let desk = try makeDesk()
         var walk = Walk("DeleteTable")

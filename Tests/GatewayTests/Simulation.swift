@@ -13,7 +13,7 @@ final class World {
     /// What may stand in the log.
     enum Fact {
         case change(ApprovalChange)
-        case request(Sending, number: Int)
+        case request(Sending, number: Int, by: ListenerBinding, at: Instant)
         /// Of request `number`; `isFree` when AWS certainly did not act.
         case outcome(Sending, isFree: Bool)
         case revoked(GrantID)
@@ -40,6 +40,8 @@ final class World {
     var requesting: [WaitingRoom.CallKey: [Int]] = [:]
     var ending: Set<ApprovalID> = []
     var sends: [(sending: Sending, at: Instant)] = []
+    /// When each call was decided, which is when it was counted, and for whom.
+    var decided: [RequestID: (agent: AgentName, at: Instant)] = [:]
     /// Those whose use the log gave back.
     var freed: Set<RequestID> = []
     /// Those that AWS certainly did not act on, whether the log got to know or not.
@@ -61,7 +63,11 @@ final class World {
         Id: orders
         Agents: ["*"]
         Statement:
-          - {Sid: Read, Effect: Allow, Action: "dynamodb:GetItem", Resource: "*"}
+          - Sid: Read
+            Effect: Allow
+            Action: dynamodb:GetItem
+            Resource: "*"
+            Limit: {Calls: 2, Per: 1m}
           - Sid: DeletesAsk
             Effect: AllowWithApproval
             Action: dynamodb:DeleteItem
@@ -97,7 +103,7 @@ final class World {
 
     private func newCall() throws {
         let id = number()
-        let operation = random.below(5) == 0 ? "GetItem" : "DeleteItem"
+        let operation = random.below(3) == 0 ? "GetItem" : "DeleteItem"
         let invocation = random.below(3) == 0 ? nil : "inv-\(random.below(6))"
         let walk = Walk(
             operation, key: "o-\(random.below(3))", invocation: invocation, number: UInt64(id))
@@ -150,7 +156,12 @@ final class World {
             switch fact {
             case .change(let change):
                 if fresh.room.apply(change), case .granted(let grant) = change { try fresh.grants.add(grant) }
-            case .request(let sending, _):
+            case .request(let sending, _, let binding, let at):
+                if !sending.mutates {
+                    _ = fresh.limits.restore(
+                        Limit.Amount(calls: 1), of: StatementID(document: "orders", sid: "Read"),
+                        per: .seconds(60), agent: binding.agent, session: nil, at: at)
+                }
                 for use in sending.uses { try fresh.grants.restore(use) }
                 if let key = sending.key, !sending.uses.isEmpty { fresh.sends.finish(key, .unknown, at: now) }
             case .outcome(let sending, let isFree):
@@ -177,7 +188,7 @@ final class World {
     private func settled(_ fact: Fact, _ isDurable: Bool) throws {
         switch fact {
         case .change(let change): try settled(change, isDurable)
-        case .request(let sending, let id):
+        case .request(let sending, let id, _, _):
             if isDurable { return try take(.durable(EntryID(seq: UInt64(id))), by: id) }
             guard clients[id] != nil else { return }
             release(sending)
@@ -249,13 +260,19 @@ final class World {
 
     private func release(_ sending: Sending) {
         for use in sending.uses { desk.grants.release(use) }
+        desk.limits.giveBack(sending.counts)
         if let key = sending.key, desk.sends[key] != nil { desk.sends.finish(key, nil, at: now) }
     }
 
     private func finish(_ sending: Sending, _ outcome: Outcome) throws {
         let isFree = outcome.kind == .notSent || outcome.kind == .throttled
         queue.append(.outcome(sending, isFree: isFree))
-        if isFree { harmless.insert(sending.request) } else { try known(sending.key, .unknown) }
+        if isFree {
+            harmless.insert(sending.request)
+            desk.limits.giveBack(sending.counts)
+        } else {
+            try known(sending.key, .unknown)
+        }
     }
 
     private func take(_ event: Corridor.Event, by id: Int) throws {
@@ -285,12 +302,19 @@ final class World {
             client.waitsFor = nil
             client.awaits = nil
             clients[id] = client
-            if let sending = client.sending { queue.append(.request(sending, number: id)) }
+            if let sending = client.sending {
+                queue.append(.request(sending, number: id, by: client.agent, at: now))
+                decided[sending.request] = (client.agent.agent, now)
+            }
         case .signAndForward: send(id)
         case .finish(let sending, let outcome, _): try finish(sending, outcome)
         case .withdraw(let sending):
             if let sending { try finish(sending, outcome(.notSent)) } else { clients[id] = nil }
-        case .refuse: clients[id] = nil
+        case .refuse(let rebuff):
+            clients[id] = nil
+            if case .denied(let denial, _) = rebuff, case .limit = denial.items.first?.reason {
+                count("beyond a limit")
+            }
         case .replay: clients[id] = nil
         }
     }

@@ -23,7 +23,10 @@ import Vocabulary
             counts.merge(world.counts) { $0 + $1 }
         }
         // A world in which nothing happens keeps every promise.
-        for what in ["asked", "joined", "approved", "denied", "kills", "sent freely", "sent under a grant"] {
+        for what in [
+            "asked", "joined", "approved", "denied", "kills", "sent freely", "sent under a grant",
+            "beyond a limit",
+        ] {
             #expect(named != nil || counts[what, default: 0] > 20, "\(what): \(counts)")
         }
     }
@@ -35,7 +38,7 @@ import Vocabulary
         var invocations: [SendKey: Instant] = [:]
         let written = Set(
             world.log.compactMap { fact in
-                if case .request(let sending, _) = fact { sending.request } else { nil }
+                if case .request(let sending, _, _, _) = fact { sending.request } else { nil }
             })
         for (sending, at) in world.sends where !sending.uses.isEmpty && !world.freed.contains(sending.request)
         {
@@ -52,6 +55,7 @@ import Vocabulary
         for (sending, _) in world.sends where sending.mutates && sending.uses.isEmpty {
             faults.append("\(sending.request) of \(asking) was sent without a grant")
         }
+        faults += overrun(world)
         for (use, requests) in uses where requests.count > 1 {
             faults.append("\(use.grant) use \(use.number) was sent as \(requests)")
         }
@@ -66,6 +70,22 @@ import Vocabulary
             if !open.insert(key).inserted { faults.append("\(approval.id) asks what another asks") }
         }
         return faults
+    }
+
+    /// Windows of a minute in which an agent sent more reads than its limit of two.
+    private func overrun(_ world: World) -> [String] {
+        var reads: [AgentName: [Instant]] = [:]
+        for (sending, _) in world.sends where !sending.mutates && !world.harmless.contains(sending.request) {
+            guard let decided = world.decided[sending.request] else { return ["\(sending.request)"] }
+            reads[decided.agent, default: []].append(decided.at)
+        }
+        return reads.flatMap { agent, moments in
+            let sorted = moments.sorted()
+            return zip(sorted, sorted.dropFirst(2)).compactMap { first, third in
+                third.since(first) < .seconds(60)
+                    ? "\(agent) sent three reads from \(first) to \(third)" : nil
+            }
+        }
     }
 
     private struct WaitingKey: Hashable {

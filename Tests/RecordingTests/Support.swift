@@ -121,7 +121,8 @@ enum Sample {
 
     /// An allowed read; a write with `mutates`; a call under a grant with `uses`.
     static func reservation(
-        mutates: Bool = false, uses: [Use] = [], request: UInt64 = 1, meaning: Meaning? = nil
+        mutates: Bool = false, uses: [Use] = [], limits: [LimitStanding] = [], request: UInt64 = 1,
+        meaning: Meaning? = nil
     ) throws -> Reservation {
         let operation = mutates ? "DeleteItem" : "GetItem"
         let meaning = meaning ?? self.meaning(operation, level: mutates ? .write : .read)
@@ -129,7 +130,7 @@ enum Sample {
         return Reservation(
             call: Call(meaning: meaning, sealed: sealed(operation)), caller: try caller(),
             allowance: Allowance(meaning, grounds: [.statement(statement)], fingerprint: nil),
-            request: RequestID(random: request), uses: uses,
+            request: RequestID(random: request), uses: uses, limits: limits,
             policy: policy, at: moment(Int(request)))
     }
 

@@ -97,7 +97,7 @@ if Context.environment["COUNTERSIGN_BENCH"] != nil {
     targets.append(
         .executableTarget(
             name: "countersign-bench",
-            dependencies: ["Vocabulary", "Hashing", "SigV4", "Recognizing", "Deciding"],
+            dependencies: ["Vocabulary", "Hashing", "SigV4", "Recognizing", "Deciding", "Recording"],
             path: "Tests/Bench"))
 }
 

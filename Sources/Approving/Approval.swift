@@ -39,23 +39,26 @@ package struct Approval: Hashable, Sendable {
         /// The parsed parameters, secrets redacted, as the card shows them.
         package let parameters: JSON
         package let itemCount: Int
+        package let bodyByteCount: Int
         package let digest: Digest
         package let wireDigest: Digest
+        /// What else policy judged the call by, as the log has it: its condition keys above all.
+        package let judged: [JSON.Member]
 
         /// What `call` asks for; `parameters` are its own, redacted.
-        package init(_ call: Call, parameters: JSON) {
+        package init(_ call: Call, parameters: JSON, judged: [JSON.Member]) {
             let meaning = call.meaning
             self.init(
                 service: meaning.service, operation: meaning.operation, account: meaning.account,
                 region: meaning.region, pairs: meaning.pairs, parameters: parameters,
-                itemCount: meaning.itemCount,
-                digest: meaning.digest, wireDigest: call.sealed.wireDigest)
+                itemCount: meaning.itemCount, bodyByteCount: meaning.bodyByteCount,
+                digest: meaning.digest, wireDigest: call.sealed.wireDigest, judged: judged)
         }
 
         init(
             service: String, operation: String, account: String, region: String, pairs: [Pair],
             parameters: JSON,
-            itemCount: Int, digest: Digest, wireDigest: Digest
+            itemCount: Int, bodyByteCount: Int, digest: Digest, wireDigest: Digest, judged: [JSON.Member]
         ) {
             self.service = service
             self.operation = operation
@@ -64,8 +67,10 @@ package struct Approval: Hashable, Sendable {
             self.pairs = pairs
             self.parameters = parameters
             self.itemCount = itemCount
+            self.bodyByteCount = bodyByteCount
             self.digest = digest
             self.wireDigest = wireDigest
+            self.judged = judged
         }
     }
 

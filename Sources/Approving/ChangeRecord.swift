@@ -91,7 +91,9 @@ extension Approval {
                 account: try what.text("account"), region: try what.text("region"),
                 pairs: try what.pairs("pairs"),
                 parameters: what.json["parameters"] ?? .null, itemCount: try what.count("items"),
-                digest: try what.digest("digest"), wireDigest: try what.digest("wire")),
+                bodyByteCount: what.json["bytes"].flatMap(\.integer).flatMap { Int(exactly: $0) } ?? 0,
+                digest: try what.digest("digest"), wireDigest: try what.digest("wire"),
+                judged: what.members(after: "wire")),
             question: question, policy: try record.digest("policy"))
     }
 }
@@ -109,13 +111,14 @@ extension Approval.Requester {
 
 extension Approval.Asked {
     fileprivate var json: JSON {
-        .object([
-            .init("service", .string(service)), .init("operation", .string(operation)),
-            .init("account", .string(account)), .init("region", .string(region)),
-            .init("pairs", .array(pairs.map(\.json))), .init("parameters", parameters),
-            .init("items", .integer(itemCount)), .init("digest", .string(digest.description)),
-            .init("wire", .string(wireDigest.description)),
-        ])
+        .object(
+            [
+                .init("service", .string(service)), .init("operation", .string(operation)),
+                .init("account", .string(account)), .init("region", .string(region)),
+                .init("pairs", .array(pairs.map(\.json))), .init("parameters", parameters),
+                .init("items", .integer(itemCount)), .init("bytes", .integer(bodyByteCount)),
+                .init("digest", .string(digest.description)), .init("wire", .string(wireDigest.description)),
+            ] + judged)
     }
 }
 
@@ -127,13 +130,16 @@ extension ClaimedText {
 }
 
 extension Pair {
-    /// The pair with its level and sensitivity; unknown parts of the resource read `<unknown>`.
+    /// The pair with its level and sensitivity; unknown parts of the resource read `<unknown>`, and `parts`
+    /// tells them exactly.
     package var json: JSON {
-        .object([
-            .init("action", .string(action.description)), .init("resource", .string(resource.description)),
-            .init("level", .string(level.description)),
-            .init("sensitivity", .string(sensitivity.description)),
-        ])
+        .object(
+            [
+                .init("action", .string(action.description)),
+                .init("resource", .string(resource.description)),
+                .init("level", .string(level.description)),
+                .init("sensitivity", .string(sensitivity.description)),
+            ] + resource.recorded)
     }
 }
 

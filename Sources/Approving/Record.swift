@@ -48,6 +48,11 @@ struct Record {
         return digest
     }
 
+    /// The members that stand after `name`, in their order.
+    func members(after name: String) -> [JSON.Member] {
+        Array((json.members ?? []).drop { !$0.name.utf8.elementsEqual(name.utf8) }.dropFirst())
+    }
+
     func claim(_ name: String) -> ClaimedText? {
         guard let claim = json[name], let text = claim["text"]?.string,
             let source = claim["source"]?.string.flatMap(ClaimedText.Source.init(rawValue:))
@@ -95,13 +100,13 @@ struct Record {
             let sensitivity = try record.text("sensitivity")
             guard action.count == 2,
                 let level = AccessLevel.allCases.first(where: { $0.description == level }),
-                let sensitivity = Sensitivity.allCases.last(where: { $0.description == sensitivity })
+                let sensitivity = Sensitivity.allCases.last(where: { $0.description == sensitivity }),
+                let resource = Resource(recorded: element)
             else { throw ChangeRecordError(member: name) }
             pairs.append(
                 Pair(
                     action: Action(prefix: String(action[0]), name: String(action[1])),
-                    resource: Resource(shown: try record.text("resource")), level: level,
-                    sensitivity: sensitivity))
+                    resource: resource, level: level, sensitivity: sensitivity))
         }
         return pairs
     }
@@ -114,19 +119,16 @@ struct Record {
 }
 
 extension Resource {
-    /// The resource as ``description`` shows it, read back for showing: `<unknown>` becomes an unknown run.
-    fileprivate init(shown text: String) {
-        var parts: [Part] = []
-        var rest = Substring(text)
+    /// The resource of a recorded pair. One written before `parts` were is read for showing: `<unknown>`
+    /// becomes an unknown run.
+    fileprivate init?(recorded pair: JSON) {
+        guard let text = pair["resource"]?.string else { return nil }
         let mark = "<unknown>"
-        while !rest.isEmpty {
-            if rest.hasPrefix(mark) {
-                parts.append(.unknown)
-                rest = rest.dropFirst(mark.count)
-            } else {
-                parts.append(.known(String(rest.removeFirst())))
-            }
+        guard pair["parts"] == nil, text.contains(mark) else {
+            self.init(text, recorded: pair)
+            return
         }
-        self.init(parts)
+        let known = text.split(separator: mark, omittingEmptySubsequences: false)
+        self.init(Array(known.map { [Part.known(String($0))] }.joined(separator: [.unknown])))
     }
 }

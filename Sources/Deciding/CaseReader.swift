@@ -165,16 +165,24 @@ struct CaseReader {
 }
 
 extension Meaning {
-    /// What a call would mean that nobody made: for policies to be tried on. Nothing can be sent for it.
+    /// What a call would mean that nobody made: for policies to be tried on. Nothing can be sent for it, and
+    /// its digest is no call's, so that no leave given to it fits one.
     static func supposed(
-        _ pairs: [Pair], keys: ConditionKeys, vends: Bool, bar: SendingBar? = nil
+        _ pairs: [Pair],
+        of place: (service: String, operation: String, account: String, region: String)? = nil,
+        keys: ConditionKeys, vends: Bool, bar: SendingBar? = nil, wireProtocol: WireProtocol = .awsJSON10,
+        itemCount: Int = 1, bodyByteCount: Int = 0
     ) -> Meaning {
         let action = pairs.first?.action
+        let identity = Action(prefix: "sts", name: "GetCallerIdentity")
         return Meaning(
-            service: action?.prefix ?? "", operation: action?.name ?? "", wireProtocol: .awsJSON10,
-            account: "111122223333", region: "us-east-1", pairs: pairs, parameters: .null, keys: keys,
+            service: place?.service ?? action?.prefix ?? "",
+            operation: place?.operation ?? action?.name ?? "",
+            wireProtocol: wireProtocol, account: place?.account ?? "111122223333",
+            region: place?.region ?? "us-east-1", pairs: pairs, parameters: .null, keys: keys,
             vendsCredentials: vends,
-            isAlwaysAnswered: action == Action(prefix: "sts", name: "GetCallerIdentity"),
-            bar: bar, digest: sha256([]))
+            isAlwaysAnswered: place.map { $0.service == identity.prefix && $0.operation == identity.name }
+                ?? (action == identity),
+            bar: bar, itemCount: itemCount, bodyByteCount: bodyByteCount, digest: sha256([]))
     }
 }

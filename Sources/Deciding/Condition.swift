@@ -163,7 +163,25 @@ struct Condition: Hashable, Sendable {
     }
 }
 
+extension Condition {
+    /// The keys it is about: its own, and those of the variables in its texts.
+    var keys: [Key] {
+        switch comparison {
+        case .string(let operands), .arn(let operands): [key] + operands.flatMap(\.variables)
+        case .bool, .ordered, .binary, .address, .null: [key]
+        }
+    }
+}
+
 extension Condition.Key {
+    /// Its name, in lower case where the request fills it.
+    var name: String {
+        switch self {
+        case .own(let key): key.rawValue
+        case .request(let name): name
+        }
+    }
+
     /// The key that `text` names, in any case; a fault for one that no call can have.
     static func reading(_ text: String) -> Result<Condition.Key, PatternFault> {
         let name = text.asciiLowercased

@@ -57,6 +57,11 @@ package struct PolicySet: Sendable {
         return try loader.load(files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) })
     }
 
+    /// The same set with `statements` alone, sorted by id: to try what a few of them say.
+    func only(_ statements: [Statement]) -> PolicySet {
+        PolicySet(digest: digest, statements: statements, agents: agents, approvers: approvers)
+    }
+
     /// The statement `id`; nil when the set has none.
     package subscript(id: StatementID) -> Statement? { statements.first { $0.id == id } }
 

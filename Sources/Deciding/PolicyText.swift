@@ -36,7 +36,6 @@ struct PolicyText: Hashable, Sendable {
 
     /// Whether it has a variable.
     var hasVariables: Bool { fixed == nil }
-
     /// The keys that its variables stand for.
     var variables: [Condition.Key] {
         pieces.compactMap { if case .variable(let key, _) = $0 { key } else { nil } }

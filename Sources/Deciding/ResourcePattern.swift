@@ -112,6 +112,10 @@ struct ResourcePattern: Hashable, Sendable {
 
     /// Whether it is the plain `*`.
     var isEverything: Bool { parts == nil }
+    /// The plain `*`.
+    static let everything = ResourcePattern()
+
+    private init() { (text, parts) = ("*", nil) }
 
     /// The keys that its variables stand for.
     var variables: [Condition.Key] { parts?.last.variables ?? [] }

@@ -157,3 +157,25 @@ package struct Statement: Hashable, Sendable {
         return !covered
     }
 }
+
+extension Statement {
+    /// The statement as if every condition held that hangs on a key for which `isDoubtful`, and a pattern
+    /// with such a key in it covered every resource; and those keys, none for a statement that has none.
+    func assuming(_ isDoubtful: (Condition.Key) -> Bool) -> (statement: Statement, keys: [String]) {
+        var (scope, keys) = (self.scope, [String]())
+        scope.conditions = scope.conditions.filter { condition in
+            let doubtful = condition.keys.filter(isDoubtful)
+            keys += doubtful.map(\.name)
+            return doubtful.isEmpty
+        }
+        let inResources = scope.resources.flatMap(\.variables).filter(isDoubtful)
+        if !inResources.isEmpty {
+            keys += inResources.map(\.name)
+            (scope.resources, scope.exceptsResources) = ([.everything], false)
+        }
+        guard !keys.isEmpty else { return (self, []) }
+        let assumed = Statement(
+            id: id, rule: rule, file: file, line: line, digest: digest, agents: agents, scope: scope)
+        return (assumed, keys)
+    }
+}

@@ -86,7 +86,9 @@ final class Passage: @unchecked Sendable {
             caller: caller, uid: gateway.uid(of: exchange.peer), peer: peerText(exchange.peer))
         let approval = Approval(
             id: ApprovalID(random: Clock.randomBits()), created: now, requester: requester,
-            asked: Approval.Asked(call, parameters: redacted(call.meaning.parameters)), question: question,
+            asked: Approval.Asked(
+                call, parameters: redacted(call.meaning.parameters),
+                judged: keyMembers(call.meaning, pairs: call.meaning.pairs)), question: question,
             policy: gateway.desk.policy.digest)
         let key = WaitingRoom.CallKey(call.meaning, caller: caller)
         gateway.requesting[key, default: []].append(self)

@@ -69,30 +69,30 @@ package struct ConditionKeys: Hashable, Sendable {
         }
     }
 
-    private struct OfResource: Hashable {
+    struct OfResource: Hashable {
         let scope: Scope
         let part: ResourcePart
     }
 
-    private struct Said: Hashable {
+    struct Said: Hashable {
         let scope: Scope
         let value: Value
     }
 
-    private struct Family: Hashable {
+    struct Family: Hashable {
         let prefix: String
         let scope: Scope?
     }
 
     /// Of all pairs.
-    private var values: [String: Value] = [:]
-    private var said: [String: [Said]] = [:]
+    private(set) var values: [String: Value] = [:]
+    private(set) var said: [String: [Said]] = [:]
     /// Whose value each pair's own resource is.
-    private var ofResource: [String: [OfResource]] = [:]
+    private(set) var ofResource: [String: [OfResource]] = [:]
     /// Of all pairs, unless something else is said.
-    private var absent: Set<String> = []
+    private(set) var absent = KeyNames([])
     /// Beginnings of names of which all are said: any other that begins so is absent.
-    private var families: [Family] = []
+    private(set) var families: [Family] = []
 
     /// What is known of every call; nil for keys that are not a call's yet.
     var gateway: GatewayKeys?
@@ -121,11 +121,11 @@ package struct ConditionKeys: Hashable, Sendable {
 
     /// The names something is known of, sorted.
     package var names: [String] {
-        Set(Array(values.keys) + said.keys + ofResource.keys + absent + (gateway?.names ?? [])).sorted()
+        Set(Array(values.keys) + said.keys + ofResource.keys + absent.names + (gateway?.names ?? [])).sorted()
     }
 
     private func isAbsent(_ name: String, where isMeant: (Scope?) -> Bool) -> Bool {
-        absent.contains(name) || isOfFamily(name, where: isMeant)
+        absent.names.contains(name) || isOfFamily(name, where: isMeant)
     }
 
     private func isOfFamily(_ name: String, where isMeant: (Scope?) -> Bool) -> Bool {
@@ -139,12 +139,12 @@ extension ConditionKeys {
     /// Whether something is said of `name`, of any pair.
     func isSaid(_ name: String) -> Bool {
         let name = name.asciiLowercased
-        return isSaidOfSome(name) || absent.contains(name)
+        return isSaidOfSome(name) || absent.names.contains(name)
             || families.contains { $0.prefix.utf8.elementsEqual(name.utf8) }
     }
 
     /// Whether more is said of `name`, in lower case, than that it is absent or one of a family.
-    private func isSaidOfSome(_ name: String) -> Bool {
+    func isSaidOfSome(_ name: String) -> Bool {
         values[name] != nil || said[name] != nil || ofResource[name] != nil
     }
 
@@ -163,7 +163,7 @@ extension ConditionKeys {
     }
 
     /// Of all pairs, each of `names`, in lower case, is absent unless something else is said of it.
-    mutating func say(absent names: Set<String>) { absent = names }
+    mutating func say(absent names: KeyNames) { absent = names }
 
     /// The keys that begin with `prefix` and go on with a name of `tags` have its value, all others are
     /// absent.
@@ -190,10 +190,24 @@ extension ConditionKeys {
         both.values = values.filter { other.values[$0.key] == $0.value }
         both.said = said.filter { other.said[$0.key] == $0.value }
         both.ofResource = ofResource.filter { other.ofResource[$0.key] == $0.value }
-        both.absent = absent.intersection(other.absent).filter { name in
-            !isSaidOfSome(name) && !other.isSaidOfSome(name)
-        }
+        both.absent = KeyNames(
+            absent.names.intersection(other.absent.names).filter { name in
+                !isSaidOfSome(name) && !other.isSaidOfSome(name)
+            })
         return both
+    }
+}
+
+/// Names of condition keys in lower case, with their order: worked out once, since it is written with every
+/// call.
+struct KeyNames: Hashable, Sendable {
+    let names: Set<String>
+    /// By their bytes.
+    let sorted: [String]
+
+    init(_ names: Set<String>) {
+        self.names = names
+        sorted = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 }
 

@@ -35,6 +35,9 @@ package struct Refusal: Hashable, Sendable {
         members += callerMembers(caller)
         members += [.text("code", code, byteCountMax: 128)]
         members += meaningMembers(meaning, pairs: pairs)
+        let others = pairsBeside(pairs, of: meaning)
+        members.append(otherPairsMember(others, beside: pairs))
+        members += keyMembers(meaning, pairs: pairs + others)
         members += [
             items.isEmpty ? nil : JSON.Member("reasons", .array(isWhole ? reasons : reasons + ["…"])),
             .digest("policy", policy), .text("peer", peer, byteCountMax: 256),
@@ -61,6 +64,17 @@ package struct Refusal: Hashable, Sendable {
     /// The entry again, for `count` more of the same.
     fileprivate func repeated(_ count: Int, at: Instant) -> Entry {
         Entry(entry.type, at: at, entry.members + [.count("count", count)])
+    }
+}
+
+/// The pairs of the call but `pairs`, which are some of them in their order.
+private func pairsBeside(_ pairs: [Pair], of meaning: Meaning) -> [Pair] {
+    var rest = pairs[...]
+    return meaning.pairs.filter { pair in
+        guard let next = rest.first, next.action == pair.action, next.resource.hasBytes(of: pair.resource)
+        else { return true }
+        rest = rest.dropFirst()
+        return false
     }
 }
 

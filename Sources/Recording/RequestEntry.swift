@@ -38,6 +38,7 @@ extension Entry {
         var members: [JSON.Member?] = [.text("req", reservation.request.text)]
         members += callerMembers(caller)
         members += meaningMembers(meaning, pairs: meaning.pairs)
+        members += keyMembers(meaning, pairs: meaning.pairs, saysUserAgent: true)
         members += [
             .digest("wire", sealed.wireDigest),
             .text("host", sealed.awsHost),
@@ -52,7 +53,7 @@ extension Entry {
             .text("invocation", facts.invocation, byteCountMax: 128),
             facts.attempt.map { .count("attempt", $0) },
             .text("peer", facts.peer, byteCountMax: 256),
-            .text("user_agent", facts.userAgent, byteCountMax: 512),
+            .text("user_agent", facts.userAgent, byteCountMax: userAgentByteCountMax),
             .text("access_key_id", facts.accessKeyID, byteCountMax: 128),
         ]
         return Entry(.request, at: reservation.at, members)
@@ -87,6 +88,8 @@ func callerMembers(_ caller: Caller) -> [JSON.Member?] {
 }
 
 /// What a call means; `pairs` as many as fit, with their count and SHA-256 when there are more.
+///
+/// A call without any has the count 0, whatever stands in `pairs`.
 func meaningMembers(_ meaning: Meaning, pairs: [Pair]) -> [JSON.Member?] {
     let (listed, isWhole) = listed(pairs.map(\.logged), byteCountMax: pairsByteCountMax)
     return [
@@ -97,10 +100,19 @@ func meaningMembers(_ meaning: Meaning, pairs: [Pair]) -> [JSON.Member?] {
         JSON.Member("pairs", .array(listed)),
         isWhole ? nil : .count("pair_count", pairs.count),
         isWhole ? nil : .digest("pairs_digest", sha256(JSON.array(pairs.map(\.logged)).line)),
+        meaning.pairs.isEmpty ? .count("pair_count", 0) : nil,
         meaning.itemCount == 1 ? nil : .count("items", meaning.itemCount),
         meaning.bodyByteCount == 0 ? nil : .count("bytes", meaning.bodyByteCount),
         .digest("digest", meaning.digest),
     ]
+}
+
+/// The pairs of a call beside those that its entry has in `pairs`: all of them if they fit, else their count.
+func otherPairsMember(_ others: [Pair], beside pairs: [Pair]) -> JSON.Member? {
+    guard !others.isEmpty else { return nil }
+    let isWhole = listed((pairs + others).map(\.logged), byteCountMax: pairsByteCountMax).isWhole
+    return isWhole
+        ? JSON.Member("other_pairs", .array(others.map(\.logged))) : .count("other_pair_count", others.count)
 }
 
 /// The statements that led to a decision, as many as fit; nil when there are none.
@@ -111,6 +123,8 @@ func statementsMember(_ statements: [StatementID]) -> JSON.Member? {
     return JSON.Member("statements", .array(isWhole ? listed : listed + ["…"]))
 }
 
+/// Bytes of what a client calls itself.
+let userAgentByteCountMax = 512
 /// Bytes that the pairs of one entry may take.
 private let pairsByteCountMax = 32 * 1_024
 /// Bytes that the statements of one entry may take.
@@ -134,7 +148,7 @@ extension Pair {
     static let resourceByteCountMax = 4_096
 
     /// `{"action":…,"resource":…,"level":…,"sensitivity":…}`, with `<unknown>` for what the request does not
-    /// say.
+    /// say, and then `parts`.
     package var logged: JSON {
         let text = resource.description
         let isLong = text.utf8.count > Self.resourceByteCountMax
@@ -145,7 +159,7 @@ extension Pair {
             isLong ? .digest("resource_digest", sha256(text)) : nil,
             .text("level", level.description), .text("sensitivity", sensitivity.description),
         ]
-        return .object(members.compactMap { $0 })
+        return .object(members.compactMap { $0 } + (isLong ? [] : resource.recorded))
     }
 }
 

@@ -92,3 +92,58 @@ package struct Resource: Hashable, Sendable, CustomStringConvertible {
         }.joined()
     }
 }
+
+// MARK: - Records
+
+extension Resource {
+    /// What a record needs beside ``description`` to tell the resource exactly: nothing for one that is known
+    /// whole; else `parts`, a list of texts with `null` for an unknown run and a number for so many unknown
+    /// letters or digits, and `presumed`.
+    package var recorded: [JSON.Member] {
+        guard !isKnown else { return [] }
+        let list = parts.map { part -> JSON in
+            switch part {
+            case .known(let text): .string(text)
+            case .unknown: .null
+            case .unknownCharacters(let count): .integer(count)
+            }
+        }
+        return [JSON.Member("parts", .array(list))]
+            + (presumed.map { [JSON.Member("presumed", .string($0))] } ?? [])
+    }
+
+    /// The resource whose ``description`` is `text` and whose ``recorded`` members are among those of `json`;
+    /// nil when they are none.
+    package init?(_ text: String, recorded json: JSON) {
+        guard let list = json["parts"] else {
+            self.init(text)
+            return
+        }
+        guard let list = list.array else { return nil }
+        var parts: [Part] = []
+        for part in list {
+            switch part {
+            case .null: parts.append(.unknown)
+            case .string(let text): parts.append(.known(text))
+            default:
+                guard let count = part.integer.flatMap({ Int(exactly: $0) }), count > 0 else { return nil }
+                parts.append(.unknownCharacters(count: count))
+            }
+        }
+        self.init(parts, presumed: json["presumed"]?.string)
+    }
+
+    /// Whether both are the same bytes with the same unknown runs: Swift's `==` holds canonically equivalent
+    /// texts equal, and policies tell them apart.
+    package func hasBytes(of other: Resource) -> Bool {
+        parts.count == other.parts.count
+            && zip(parts, other.parts).allSatisfy { left, right in
+                switch (left, right) {
+                case (.known(let left), .known(let right)): left.hasBytes(of: right)
+                case (.unknown, .unknown): true
+                case (.unknownCharacters(let left), .unknownCharacters(let right)): left == right
+                case (.known, _), (.unknown, _), (.unknownCharacters, _): false
+                }
+            }
+    }
+}

@@ -64,7 +64,8 @@ func approval(
     let asked = Approval.Asked(
         service: meaning.service, operation: meaning.operation, account: meaning.account,
         region: meaning.region, pairs: meaning.pairs, parameters: meaning.parameters, itemCount: 1,
-        digest: meaning.digest, wireDigest: try digest(2))
+        bodyByteCount: 0, digest: meaning.digest, wireDigest: try digest(2),
+        judged: [JSON.Member("keys", ["dynamodb:select": []])])
     return Approval(
         id: ApprovalID(random: number), created: created,
         requester: Approval.Requester(

@@ -6,6 +6,7 @@ import Deciding
 import Glibc
 import Hashing
 import Recognizing
+import Recording
 import SigV4
 import Vocabulary
 
@@ -109,6 +110,14 @@ private let objectRequest = InboundRequest(
         ]), body: [])
 try measure("recognition: S3 GetObject") {
     try recognize(objectRequest, caller: caller, setting: setting).sealed.fields.count
+}
+
+for (name, request) in [("GetItem", request), ("S3 GetObject", objectRequest)] {
+    let meaning = try recognize(request, caller: caller, setting: setting).meaning
+    func line() -> [UInt8] {
+        JSON.object(keyMembers(meaning, pairs: meaning.pairs, saysUserAgent: true)).line
+    }
+    try measure("log: the condition keys of \(name), \(line().count) B") { line().count }
 }
 
 for batch in Batch.all {

@@ -103,7 +103,7 @@ struct Walk {
         return Approval(
             id: ApprovalID(random: number), created: now,
             requester: Approval.Requester(caller: caller, uid: 1500, peer: "127.0.0.1:40000"),
-            asked: Approval.Asked(call, parameters: call.meaning.parameters), question: question,
+            asked: Approval.Asked(call, parameters: call.meaning.parameters, judged: []), question: question,
             policy: desk.policy.digest)
     }
 

@@ -63,7 +63,9 @@ enum Journey {
         let approval = Approval(
             id: try ApprovalID(parsing: Self.approval), created: moment(1_000),
             requester: Approval.Requester(caller: try Sample.caller(), uid: 1501, peer: "127.0.0.1:51844"),
-            asked: Approval.Asked(call, parameters: redacted(call.meaning.parameters)), question: question,
+            asked: Approval.Asked(
+                call, parameters: redacted(call.meaning.parameters),
+                judged: keyMembers(call.meaning, pairs: call.meaning.pairs)), question: question,
             policy: Sample.policy)
         let review = Review(
             approver: try ApproverName(parsing: "alice@example.com"), verdict: .approve,

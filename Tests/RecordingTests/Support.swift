@@ -92,15 +92,27 @@ enum Sample {
             sensitivity: .data)
     }
 
+    /// Of a call of the order `o-91` by its key.
+    static let keys: ConditionKeys = {
+        var keys = ConditionKeys()
+        keys["dynamodb:LeadingKeys"] = .filled(["o-91"])
+        keys["dynamodb:Select"] = .absent
+        keys.gateway = GatewayKeys(
+            account: "111122223333", region: "us-east-1", userAgent: "Boto3/1.43.11",
+            wireProtocol: .awsJSON10,
+            itemCount: 1, bodyByteCount: 0)
+        return keys
+    }()
+
     static func meaning(
         _ operation: String = "GetItem", level: AccessLevel = .read, pairs: [Pair]? = nil,
-        parameters: JSON? = nil
+        parameters: JSON? = nil, keys: ConditionKeys = Sample.keys, vends: Bool = false
     ) -> Meaning {
         Meaning(
             service: "dynamodb", operation: operation, wireProtocol: .awsJSON10, account: "111122223333",
             region: "us-east-1", pairs: pairs ?? [pair(operation, level: level)],
-            parameters: parameters ?? ["TableName": "orders", "Key": ["id": ["S": "o-91"]]],
-            digest: sha256("digest of \(operation)"))
+            parameters: parameters ?? ["TableName": "orders", "Key": ["id": ["S": "o-91"]]], keys: keys,
+            vendsCredentials: vends, digest: sha256("digest of \(operation)"))
     }
 
     static func sealed(_ operation: String = "GetItem") -> SealedRequest {

@@ -294,12 +294,12 @@ enum S3Naming {
         ("s3:x-amz-website-redirect-location", "WebsiteRedirectLocation"), ("s3:versionid", "VersionId"),
     ]
 
-    private static let keyNames = Set(keys.map(\.0))
+    private static let keyNames = KeyNames(Set(keys.map(\.0)))
     /// What a call without an access point and a directory bucket does not have.
-    private static let pointKeys: Set = [
+    private static let pointKeys = KeyNames([
         "s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3express:sessionmode",
-    ]
-    private static let plainKeyNames = keyNames.union(pointKeys)
+    ])
+    private static let plainKeyNames = KeyNames(keyNames.names.union(pointKeys.names))
 
     private static func fillKeys(_ draft: inout Draft, _ bucket: S3Bucket?) throws(RecognitionError) {
         // The objects of a batch have conditions and versions of their own: nothing is said of those keys.

@@ -90,7 +90,13 @@ struct Condition: Hashable, Sendable {
         case .absent: values = []
         case .filled(let filled): values = filled
         }
-        if case .null(let wanted) = comparison { return Truth(wanted.contains(values.isEmpty)) }
+        if case .null(let wanted) = comparison {
+            // Empty texts alone: values to some pages of the documentation, none to others.
+            guard values.isEmpty || !values.allSatisfy(\.isEmpty) else {
+                return wanted.contains(true) && wanted.contains(false) ? .yes : .unknown
+            }
+            return Truth(wanted.contains(values.isEmpty))
+        }
         switch quantifier {
         case .single where values.isEmpty: return Truth(ifExists || isNegated)
         case .single: return values.count == 1 ? test(values[0], in: context) : .unknown
@@ -114,6 +120,8 @@ struct Condition: Hashable, Sendable {
         case .string(let operands): return any(of: operands, equals: value, in: context) { $0.matches(value) }
         case .arn(let operands):
             guard let parts = Self.arnParts(Array(value.unicodeScalars.map(\.value))) else { return .unknown }
+            // Every ARN: as the file has it, not by a variable that is empty.
+            if operands.contains(where: { $0.fixed?.tokens == [.any] }) { return .yes }
             return any(of: operands, equals: nil, in: context) { $0.matchesARN(parts) }
         case .bool(let wanted):
             let folded = value.asciiLowercased
@@ -203,10 +211,8 @@ extension Condition.Key {
 }
 
 extension Pattern {
-    /// Whether each part of the pattern, cut at its first five colons, matches that of an ARN; a lone `*`
-    /// matches every ARN.
+    /// Whether each part of the pattern, cut at its first five colons, matches that of an ARN.
     fileprivate func matchesARN(_ parts: [ArraySlice<UInt32>]) -> Bool {
-        if tokens == [.any] { return true }
         let own = tokens.split(separator: .scalar(0x3A), maxSplits: 5, omittingEmptySubsequences: false)
         return own.count == 6 && zip(own, parts).allSatisfy { Pattern(tokens: Array($0)).matches($1) }
     }

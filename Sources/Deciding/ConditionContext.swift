@@ -80,13 +80,24 @@ struct ConditionContext {
 
     /// The account in the pair's ARN; nil where the ARN has none or it is not known.
     private var accountOfResource: String? {
-        guard case .known(let text)? = pair.resource.parts.first else { return nil }
-        let parts = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[4].count == 12, parts[4].allSatisfy({ (0x30...0x39).contains($0) })
-        else {
+        guard case .known(let text)? = pair.resource.parts.first, text.utf8.starts(with: "arn:".utf8) else {
             return nil
         }
-        return String(decoding: parts[4], as: UTF8.self)
+        var (colonCount, account) = (0, [UInt8]())
+        for part in pair.resource.parts where colonCount < 5 {
+            // What is unknown in the first five parts holds no colon.
+            guard case .known(let text) = part else {
+                if colonCount == 4 { return nil }
+                continue
+            }
+            for byte in text.utf8 where colonCount < 5 {
+                if byte == 0x3A { colonCount += 1 } else if colonCount == 4 { account.append(byte) }
+            }
+        }
+        guard colonCount == 5, account.count == 12, account.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return String(decoding: account, as: UTF8.self)
     }
 
     private func own(_ key: OwnKey) -> ConditionKeys.Value {

@@ -121,7 +121,7 @@ package struct Denial: Hashable, Sendable {
 package struct ApprovalTerms: Hashable, Sendable {
     /// One statement's approvers: so many of each group or person.
     package struct Quorum: Hashable, Sendable {
-        /// The names and how many reviews each must give; any one of `names` when `anyOne`.
+        /// The names, sorted, and how many reviews each must give; any one of them when `anyOne`.
         package let needs: [Need]
         package let anyOne: Bool
 
@@ -137,8 +137,9 @@ package struct ApprovalTerms: Hashable, Sendable {
             }
         }
 
+        /// In any order: two statements that say the same in another one ask for one quorum.
         package init(needs: [Need], anyOne: Bool) {
-            self.needs = needs
+            self.needs = needs.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
             self.anyOne = anyOne
         }
     }

@@ -173,10 +173,14 @@ struct ResourcePattern: Hashable, Sendable {
         }
     }
 
-    /// Whether a variable of it has no value, so that it covers nothing whatever the resource is.
-    func isVoid(in context: ConditionContext) -> Bool {
+    /// Whether a variable of it has no value, or none that is known, so that it may cover nothing whatever
+    /// the resource is.
+    func mayBeVoid(in context: ConditionContext) -> Bool {
         guard let last = parts?.last, last.hasVariables else { return false }
-        return last.resolved(in: context) == .nothing
+        switch last.resolved(in: context) {
+        case .pattern: return false
+        case .nothing, .unknown: return true
+        }
     }
 
     private func covers(_ resource: ResourceText, _ parts: Parts, _ last: Pattern, presumes: Bool) -> Truth {

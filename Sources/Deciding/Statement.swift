@@ -152,8 +152,8 @@ package struct Statement: Hashable, Sendable {
             $0 || $1.covers(resource, presumes: presumes, in: context)
         }
         guard scope.exceptsResources else { return covered }
-        // An exception that a missing value made void is no leave to touch everything.
-        if covered == .no, scope.resources.contains(where: { $0.isVoid(in: context) }) { return .unknown }
+        // An exception that a missing value makes void, or may, is no leave to touch everything.
+        if covered == .no, scope.resources.contains(where: { $0.mayBeVoid(in: context) }) { return .unknown }
         return !covered
     }
 }

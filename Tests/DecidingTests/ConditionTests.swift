@@ -133,6 +133,26 @@ import Vocabulary
         #expect(try Self.effect(condition, items: 25) == expected)
     }
 
+    @Test func `the account of a resource is known where its region is not`() throws {
+        func resource(_ tail: String) -> Resource {
+            Resource([.known("arn:aws:dynamodb:"), .unknown, .known(tail)])
+        }
+        let set = try PolicySet.of(
+            """
+            - {Sid: Ours, Effect: Allow, Action: "*", Resource: "*"}
+            - Sid: Others
+              Effect: Deny
+              Action: "*"
+              Resource: "*"
+              Condition: {StringNotEquals: {aws:ResourceAccount: "111122223333"}}
+            """)
+        #expect(try set.says("dynamodb:GetItem", resource(":111122223333:table/a")) == "allow test/Ours")
+        #expect(try set.says("dynamodb:GetItem", resource(":222233334444:table/a")) == "deny test/Others")
+        #expect(try set.says("dynamodb:GetItem", resource("table/111122223333:a")) == "deny test/Others")
+        let partly = Resource([.known("arn:aws:dynamodb::11112222"), .unknown, .known(":table/a")])
+        #expect(try set.says("dynamodb:GetItem", partly) == "deny test/Others")
+    }
+
     @Test(
         "the account of a resource is unknown where its ARN says none",
         arguments: [

@@ -75,6 +75,37 @@ import Vocabulary
         #expect(try decision().word == "deny byDefault")
     }
 
+    @Test func `two statements that ask the same people in another order ask for one quorum`() throws {
+        let asked = "Approval: {Approvers:"
+        let set = try PolicySet.of(
+            """
+            - {Sid: A, Effect: RequireApproval, Action: "*", Resource: "*", \(asked) {oncall: 1, secops: 1}}}
+            - {Sid: B, Effect: RequireApproval, Action: "*", Resource: "*", \(asked) {secops: 1, oncall: 1}}}
+            """)
+        let question = try #require(
+            decide(
+                try meaning([pair("s3:GetObject", .star)]), caller: try caller(), under: set,
+                grants: GrantBook(), at: noon
+            ).question)
+        #expect(question.terms.quorums.count == 1)
+    }
+
+    /// Whether the key has one value, several or none, the request does not say: the exception may be void.
+    @Test func `an exception that may be void opens nothing, and lifts no denial`() throws {
+        let made = "Action: s3:GetObject, NotResource: 'arn:aws:s3:::${x:k}/a'}"
+        let set = try PolicySet.of("- {Sid: A, Effect: Allow, \(made)")
+        let denied = try PolicySet.of("- {Sid: D, Effect: Deny, \(made)")
+        var keys = ConditionKeys()
+        for value in [ConditionKeys.Value.unknown, .absent, .filled(["a", "b"])] {
+            keys["x:k"] = value
+            #expect(try set.says("s3:GetObject", keys: keys) == "deny byDefault")
+            #expect(try denied.says("s3:GetObject", keys: keys) == "deny test/D")
+        }
+        keys["x:k"] = .filled(["a"])
+        #expect(try set.says("s3:GetObject", keys: keys) == "allow test/A")
+        #expect(try set.says("s3:GetObject", Resource("arn:aws:s3:::a/a"), keys: keys) == "deny byDefault")
+    }
+
     // MARK: - What no statement can do
 
     @Test(arguments: SendingBar.allCases)

@@ -65,6 +65,7 @@ import Vocabulary
         keys["v:star"] = .filled(["*"])
         keys["v:two"] = .filled(["a", "b"])
         keys["v:none"] = .absent
+        keys["v:empty"] = .filled([""])
         switch column {
         case "missing": keys["x:k"] = .absent
         case "empty": keys["x:k"] = .filled([])

@@ -35,19 +35,7 @@ def some(values):
     return True if True in values else None if None in values else False
 
 
-# Languages: what a pattern or a resource may be spelled as.
-def closure(word, places):
-    """All places reachable without reading: a run may be empty."""
-    places = set(places)
-    todo = list(places)
-    while todo:
-        place = todo.pop()
-        if place < len(word) and word[place] in (RUN, HEAD) and place + 1 not in places:
-            places.add(place + 1)
-            todo.append(place + 1)
-    return frozenset(places)
-
-
+# Languages: what a pattern or a resource may be spelled as. Sets of places are the bits of a number.
 def takes(symbol, letter):
     if symbol in (RUN, ONE):
         return True
@@ -58,12 +46,28 @@ def takes(symbol, letter):
     return fold(letter) == symbol[1] if isinstance(symbol, tuple) else letter == symbol
 
 
-def step(word, places, letter):
-    reached = set()
-    for place in places:
-        if place < len(word) and takes(word[place], letter):
-            reached.add(place if word[place] in (RUN, HEAD) else place + 1)
-    return closure(word, reached)
+class Word:
+    """A pattern or a resource, to be read letter by letter from all places at once."""
+    def __init__(self, symbols):
+        self.end, self.places = 1 << len(symbols), {}
+        for at, symbol in enumerate(symbols):
+            self.places[symbol] = self.places.get(symbol, 0) | 1 << at
+        self.runs = self.places.get(RUN, 0) | self.places.get(HEAD, 0)
+        self.first = self.closure(1)
+
+    def closure(self, places):
+        """All places reachable without reading: a run may be empty."""
+        while (more := places | (places & self.runs) << 1) != places:
+            places = more
+        return places
+
+    def taking(self, letter):
+        """The places that take the letter."""
+        return sum(places for symbol, places in self.places.items() if takes(symbol, letter))
+
+    def step(self, places, taking):
+        taken = places & taking
+        return self.closure(taken & self.runs | (taken & ~self.runs) << 1)
 
 
 def covers(pattern, subject):
@@ -77,24 +81,28 @@ def tried(pattern, subject):
     letters = {s for s in pattern + subject if isinstance(s, str)} | {s[1] for s in pattern if s[0] == "fold"} | {":", "\x00"}
     letters |= {letter.upper() for letter in letters if letter.isascii()}
     letters.add(next(c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" if c not in letters))
-    first = (closure(pattern, {0}), closure(subject, {0}))
+    pattern, subject = Word(pattern), Word(subject)
+    # Letters that are taken at the same places make no difference to each other.
+    moves = {(pattern.taking(letter), taken) for letter in letters if (taken := subject.taking(letter))}
+    first = (pattern.first, subject.first)
     seen, todo, inside, outside = {first}, [first], False, False
     while todo:
         held, spelled = todo.pop()
-        if len(subject) in spelled:
-            if len(pattern) in held:
+        if spelled & subject.end:
+            if held & pattern.end:
                 inside = True
             else:
                 outside = True
-        for letter in letters:
-            moved = step(subject, spelled, letter)
-            now = (step(pattern, held, letter), moved)
-            if moved and now not in seen:
-                seen.add(now)
-                todo.append(now)
+        for pattern_takes, subject_takes in moves:
+            if spelled & subject_takes:
+                now = (pattern.step(held, pattern_takes), subject.step(spelled, subject_takes))
+                if now not in seen:
+                    seen.add(now)
+                    todo.append(now)
     return True if inside and not outside else False if not inside else None
 
 
+@functools.lru_cache(maxsize=100_000)
 def fold(text):
     return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
 
@@ -309,7 +317,10 @@ def key_holds(operator, key, stated, context):
     stated = [str(v).lower() if isinstance(v, bool) else str(v) for v in listed(stated)]
     values = context.get(fold(key))
     if operator == "null":
-        return None if values is None else some((fold(s) == "true") == (not values) for s in stated)
+        # A list of empty texts may be the "null dataset" of documentation, or values.
+        absent = None if values is None or values and not any(values) else not values
+        wanted = {fold(s) == "true" for s in stated}
+        return values is not None or None if wanted == {True, False} else None if absent is None else absent in wanted
     if values is None:
         return None
     setting, _, plain = operator.rpartition(":")
@@ -356,51 +367,106 @@ def action_matches(patterns, action):
 PERMITS = ("Allow", "AllowWithApproval")
 
 
-def statement_matches(statement, agents, call, pair, context):
-    if not any(glob(a, call["agent"]) for a in listed(agents)):
-        return False
-    if "Agents" in statement and not any(glob(a, call["agent"]) for a in listed(statement["Agents"])):
-        return False
+def elements(statement, agents, call, pair, context):
+    """What must hold, one after another, for a statement to take effect on a pair: names and truths."""
+    yield "Agents of the document", any(glob(a, call["agent"]) for a in listed(agents))
+    if "Agents" in statement:
+        yield "Agents of the statement", any(glob(a, call["agent"]) for a in listed(statement["Agents"]))
     if "Action" in statement:
-        named = action_matches(statement["Action"], pair["action"])
+        yield "Action", action_matches(statement["Action"], pair["action"])
     else:
-        named = not action_matches(statement["NotAction"], pair["action"])
-    if not named:
-        return False
+        yield "NotAction", not action_matches(statement["NotAction"], pair["action"])
     resource, permits = pair["resource"], statement["Effect"] in PERMITS
     stated = listed(statement.get("Resource", statement.get("NotResource")))
     touched = some(resource_matches(t, resource, context, permits) for t in stated)
     if "NotResource" in statement:
-        # An exception that a missing value made void is no leave to touch everything.
-        void = any(t != "*" and expand(t, context)[1] is False for t in stated)
-        touched = None if touched is False and void else invert(touched)
-    return every([touched, condition_holds(statement.get("Condition"), context)])
+        # An exception that a missing value made void, or may have, is no leave to touch everything.
+        void = any(t != "*" and expand(t, context)[1] is not True for t in stated)
+        yield "NotResource", None if touched is False and void else invert(touched)
+    else:
+        yield "Resource", touched
+    for operator, keys in (statement.get("Condition") or {}).items():
+        for key, values in keys.items():
+            yield (operator, key), key_holds(operator, key, values, context)
+
+
+def statement_matches(statement, agents, call, pair, context):
+    verdict = True
+    for _, truth in elements(statement, agents, call, pair, context):
+        if truth is False:
+            return False
+        verdict = verdict and truth
+    return verdict
 
 
 def names_action(statement, action):
     return any(fold(p) == fold(action) for p in listed(statement.get("Action", [])))
 
 
+def own_keys(call, pair):
+    """The keys that the gateway fills for every call, and its own (docs/policy.md, "Conditions")."""
+    level, moment = pair.get("level"), call.get("at", decimal.Decimal(0))
+    keys = {
+        "aws:requestedregion": ["us-east-1"],
+        # The clock is cut to milliseconds where it is written out.
+        "aws:currenttime": [written(moment)], "aws:epochtime": [str(int(moment))],
+        "countersign:agent": [call["agent"]], "countersign:strength": ["listener"],
+        "countersign:task": [call["task"]] if call.get("task") is not None else [],
+        "countersign:accesslevel": [level] if level else None,
+        "countersign:mutates": ["false" if level in ("Read", "List") else "true"],
+        "countersign:sensitivity": [pair.get("sensitivity") or "data"],
+        "countersign:protocol": ["awsJson1.0"], "countersign:itemcount": ["1"], "countersign:bodybytes": ["0"],
+        "countersign:hourutc": [str(int(moment) // 3600 % 24)],
+    }
+    parts = split_arn(symbols(pair["resource"]["parts"])) if pair["resource"] else None
+    account = parts[4] if parts and parts[0] == list("arn") else []
+    if len(account) == 12 and all(a in list("0123456789") for a in account):
+        keys["aws:resourceaccount"] = ["".join(account)]
+    return keys
+
+
+def written(moment):
+    whole = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(moment))
+    return whole.strftime("%Y-%m-%dT%H:%M:%S") + f".{int(moment % 1 * 1000):03d}Z"
+
+
 def decide_pair(documents, call, pair):
     """("allow" | "ask" | "deny", the ids of the statements that decided, in order)."""
-    context = {**call["context"], **pair.get("context", {})}
+    # What the request itself says comes first.
+    said = {**call["context"], **pair.get("context", {})}
+    context = own_keys(call, pair) | {name: values for name, values in said.items() if values is not None}
+    truths = []
+    if is_named(pair["action"]):
+        for document in documents:
+            for statement in listed(document["Statement"]):
+                truth = statement_matches(statement, document["Agents"], call, pair, context)
+                truths.append((document["Id"], statement, truth))
+    return verdict_on(truths, call, pair)
+
+
+def is_named(action):
+    """What has no name is nobody's to allow, also under `*`."""
+    prefix, name = action.split(":", 1)
+    return bool(prefix and name) and not set(action) & set("*?")
+
+
+def verdict_on(truths, call, pair):
+    """What the statements that take effect make of a pair. `truths`: a document's id, a statement of it, and its truth."""
     matched = {"Deny": [], "RequireApproval": [], "Allow": [], "AllowWithApproval": []}
     licensed = False
     everything = set()
-    for document in documents:
-        for statement in listed(document["Statement"]):
-            truth = statement_matches(statement, document["Agents"], call, pair, context)
-            effect = statement["Effect"]
-            if truth is False or truth is None and effect in PERMITS:
-                continue
-            if effect != "Deny" and names_action(statement, pair["action"]):
-                licensed = True
-            elif call.get("vends") and effect in PERMITS:
-                continue
-            name = f"{document['Id']}/{statement['Sid']}"
-            if "*" in listed(statement.get("Resource", [])):
-                everything.add(name)
-            matched[effect].append(name)
+    for document, statement, truth in truths:
+        effect = statement["Effect"]
+        if truth is False or truth is None and effect in PERMITS:
+            continue
+        if effect != "Deny" and names_action(statement, pair["action"]):
+            licensed = True
+        elif call.get("vends") and effect in PERMITS:
+            continue
+        name = f"{document}/{statement['Sid']}"
+        if "*" in listed(statement.get("Resource", [])):
+            everything.add(name)
+        matched[effect].append(name)
     if matched["Deny"]:
         return "deny", sorted(matched["Deny"])
     if call.get("vends") and not licensed:
@@ -417,8 +483,40 @@ def decide_pair(documents, call, pair):
     return "deny", []
 
 
+STRICTNESS = ["allow", "ask", "deny"]
+
+
 def decide(documents, call):
-    """The strictest pair decides; each pair's own verdict is given beside it."""
+    """The strictest pair decides; each pair's own verdict is given beside it. A call without pairs is denied, one that is barred too."""
+    if call.get("bar") or not call["pairs"]:
+        return "deny", [("deny", [])]
+    if [p["action"] for p in call["pairs"]] == ["sts:GetCallerIdentity"]:
+        return "allow", [("allow", [])]
     verdicts = [decide_pair(documents, call, pair) for pair in call["pairs"]]
-    order = ["allow", "ask", "deny"]
-    return max((v for v, _ in verdicts), key=order.index), verdicts
+    return max((v for v, _ in verdicts), key=STRICTNESS.index), verdicts
+
+
+# The terms of a question: every quorum, the shortest lifetimes, the fewest uses, every duty (docs/policy.md, "Effects", "Approval").
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text):
+    return int(text[:-1]) * SECONDS[text[-1]]
+
+
+def terms_of(approvals):
+    """`Approval` blocks of all statements that ask, as one."""
+    def least(key, otherwise, read):
+        return min(read(a.get(key, otherwise)) for a in approvals)
+    quorums = [{"anyOne": True, "needs": [[n, 1] for n in listed(a["Approvers"])]} if not isinstance(a["Approvers"], dict)
+               else {"anyOne": False, "needs": [[n, int(c)] for n, c in a["Approvers"].items()]} for a in approvals]
+    for quorum in quorums:
+        quorum["needs"].sort()
+    holds = [seconds(a["Hold"]) for a in approvals if a.get("Hold", "auto") != "auto"]
+    lapses = [seconds(a["FirstUseWithin"]) for a in approvals if "FirstUseWithin" in a]
+    return {"quorums": sorted((q for i, q in enumerate(quorums) if q not in quorums[:i]), key=str), "scope": "exact",
+            "grantTTL": least("GrantTTL", "15m", seconds), "maxUses": least("MaxUses", 1, int),
+            "pendingTTL": least("PendingTTL", "30m", seconds), "firstUseWithin": min(lapses, default=None),
+            "hold": min(holds, default=None), "confirm": any(a.get("Confirm") == "typed" for a in approvals),
+            "agentReason": any(a.get("AgentReason") == "required" for a in approvals),
+            "reviewReason": any(a.get("ReviewReason") == "required" for a in approvals)}

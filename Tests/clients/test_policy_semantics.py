@@ -10,7 +10,7 @@ import policyreference as reference
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = {"y": True, "n": False, "u": None}
-FIXED = {"v:one": ["a"], "v:star": ["*"], "v:two": ["a", "b"], "v:none": [], "v:open": None}
+FIXED = {"v:one": ["a"], "v:star": ["*"], "v:two": ["a", "b"], "v:none": [], "v:empty": [""], "v:open": None}
 
 
 def table():

@@ -203,6 +203,7 @@ private func unique(_ reasons: [Denial.Reason]) -> [String] {
         case .byDefault: word = "by default"
         case .unknownResource: word = "unknown resource"
         case .vendsCredentials: word = "vends credentials"
+        case .limit(let reach): word = reach.description
         case .barred(let bar): word = bar.rawValue
         }
         if !words.contains(word) { words.append(word) }

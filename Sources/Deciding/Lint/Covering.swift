@@ -1,0 +1,193 @@
+import Recognizing
+import Vocabulary
+
+/// Where to look for statements that may cover another one, so that a large set is not compared pair by pair.
+///
+/// A statement covers another only if it means that one's first action, and if one of its resource patterns
+/// begins, up to its first wildcard, as that one's first does.
+struct CoveringIndex: Sendable {
+    /// The most statements that are compared with one.
+    static let candidateCountMax = 1_000
+
+    private struct Shelf: Sendable {
+        var byHead: [[UInt8]: [Int]] = [:]
+        var lengths: Set<Int> = []
+
+        mutating func add(_ place: Int, _ heads: [[UInt8]]) {
+            for head in heads {
+                byHead[head, default: []].append(place)
+                lengths.insert(head.count)
+            }
+        }
+    }
+
+    /// By one action, `s3:getobject`; by a service for patterns, `s3:`; and `*` for those that any action may
+    /// meet.
+    private var shelves: [String: Shelf] = [:]
+
+    init(_ statements: [LintedStatement]) {
+        // Those with few conditions first: they cover most.
+        let order = statements.indices.sorted {
+            (statements[$0].scope.conditions.count, $0) < (statements[$1].scope.conditions.count, $1)
+        }
+        for place in order {
+            let scope = statements[place].scope
+            let heads = Array(Set(scope.exceptsResources ? [[]] : scope.resources.map { head(of: $0.text) }))
+            for key in Self.keys(of: scope) { shelves[key, default: Shelf()].add(place, heads) }
+        }
+    }
+
+    /// The places of the statements that may cover `statement`, itself among them; of those that cover it in
+    /// action `number` alone where one is given.
+    func candidates(
+        for statement: LintedStatement, of number: Int? = nil, in catalog: LintCatalog
+    ) -> [Int] {
+        var keys = ["*"]
+        if let number = number ?? (statement.actions.isOpen ? nil : statement.actions.numbers.first) {
+            let action = catalog.actions[number].action
+            keys += ["\(action.prefix):", "\(action.prefix):\(action.name.asciiLowercased)"]
+        }
+        let scope = statement.scope
+        let own = scope.exceptsResources ? [] : scope.resources.first.map { head(of: $0.text) } ?? []
+        var found: [Int] = []
+        var seen: Set<Int> = []
+        for shelf in keys.compactMap({ shelves[$0] }) {
+            for length in shelf.lengths.sorted() where length <= own.count {
+                for place in shelf.byHead[Array(own[..<length])] ?? [] where seen.insert(place).inserted {
+                    found.append(place)
+                    if found.count == Self.candidateCountMax { return found }
+                }
+            }
+        }
+        return found
+    }
+
+    private static func keys(of scope: Statement.Scope) -> Set<String> {
+        if scope.exceptsActions || scope.actions.contains(where: { $0.prefix == nil }) { return ["*"] }
+        return Set(scope.actions.map { "\($0.prefix ?? ""):\($0.literal ?? "")" })
+    }
+}
+
+/// What a resource pattern says before its first wildcard or variable, in lower case.
+private func head(of text: String) -> [UInt8] {
+    text.asciiLowercased.utf8.prefix { ![0x2A, 0x3F, 0x24].contains($0) }.map { $0 }
+}
+
+extension LintedStatement {
+    /// Whether every call that `other` matches is one that this statement matches.
+    ///
+    /// Sound, not complete: yes is said only where one statement covers the other by itself, pattern by
+    /// pattern and condition by condition.
+    func covers(_ other: LintedStatement) -> Bool {
+        agentsCover(other) && actions.covers(other.actions) && conditionsCover(other) && resourcesCover(other)
+    }
+
+    /// Whether every agent of `other` is one of this statement.
+    func agentsCover(_ other: LintedStatement) -> Bool {
+        statement.agents.allSatisfy { broad in
+            other.statement.agents.contains { narrow in
+                narrow.allSatisfy { one in broad.contains { $0.matchesEvery(one.symbols[...]) } }
+            }
+        }
+    }
+
+    /// Whether some agent may be one of both.
+    func agentsMeet(_ other: LintedStatement) -> Bool {
+        (statement.agents + other.statement.agents).allSatisfy { some in
+            (statement.agents + other.statement.agents).allSatisfy { others in
+                some.contains { one in others.contains { $0.matchesSome(one.symbols[...]) } }
+            }
+        }
+    }
+
+    private func conditionsCover(_ other: LintedStatement) -> Bool {
+        scope.conditions.count <= other.scope.conditions.count
+            && scope.conditions.allSatisfy { one in other.scope.conditions.contains(where: one.isSame) }
+    }
+
+    func resourcesCover(_ other: LintedStatement) -> Bool {
+        if scope.exceptsResources || other.scope.exceptsResources {
+            return isForAll
+                || scope.exceptsResources == other.scope.exceptsResources
+                    && Set(scope.resources.map(\.text)) == Set(other.scope.resources.map(\.text))
+        }
+        return other.scope.resources.allSatisfy { narrow in
+            scope.resources.contains { $0.covers(narrow, thatPermits: other.permits) }
+        }
+    }
+
+    /// Whether `Resource` says `*`.
+    var isForAll: Bool { statement.isForEveryResource }
+}
+
+extension ResourcePattern {
+    /// Whether every resource that `other` matches is one of this pattern.
+    func covers(_ other: ResourcePattern, thatPermits permits: Bool) -> Bool {
+        if isEverything || text.utf8.elementsEqual(other.text.utf8) { return true }
+        guard !other.isEverything, !text.utf8.contains(0x24) else { return false }
+        let head = other.text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
+            .dropLast()
+        // What restricts also matches as one text, so that a `*` there crosses colons.
+        let isOpen = head.contains { $0.contains(0x2A) || $0.contains(0x3F) }
+        guard permits || !isOpen else { return false }
+        return covers(ResourceText(other.supposed), presumes: false, in: nowhere) == .yes
+    }
+
+    /// Whether some resource may be one of both.
+    func meets(_ other: ResourcePattern) -> Bool {
+        if isEverything || other.isEverything { return true }
+        return covers(ResourceText(other.supposed), presumes: false, in: nowhere) != .no
+    }
+
+    /// What it matches, as a resource of which parts are unknown.
+    private var supposed: Resource {
+        var parts: [Resource.Part] = []
+        var rest = text.unicodeScalars[...]
+        var known = String.UnicodeScalarView()
+        func closed(_ part: Resource.Part) {
+            if !known.isEmpty { parts.append(.known(String(known))) }
+            known = String.UnicodeScalarView()
+            parts.append(part)
+        }
+        while let scalar = rest.first {
+            if rest.starts(with: "${".unicodeScalars), let end = rest.firstIndex(of: "}") {
+                let name = rest[..<end].dropFirst(2)
+                rest = rest[rest.index(after: end)...]
+                if name.count == 1, let only = name.first { known.append(only) } else { closed(.unknown) }
+                continue
+            }
+            rest = rest.dropFirst()
+            switch scalar {
+            case "*": closed(.unknown)
+            case "?": closed(.unknownCharacters(count: 1))
+            default: known.append(scalar)
+            }
+        }
+        if !known.isEmpty { parts.append(.known(String(known))) }
+        return Resource(parts)
+    }
+}
+
+extension Condition {
+    /// Whether both hold for the same calls, however they are written.
+    fileprivate func isSame(as other: Condition) -> Bool {
+        key == other.key && comparison == other.comparison && isNegated == other.isNegated
+            && ifExists == other.ifExists && quantifier == other.quantifier
+    }
+}
+
+extension Pattern {
+    /// The pattern as a text with unknown runs.
+    var symbols: [Symbol] {
+        tokens.map { token in
+            switch token {
+            case .scalar(let value), .letter(let value): .scalar(value)
+            case .one, .oneAmidAny: .someAlphanumeric
+            case .any: .unknown
+            }
+        }
+    }
+}
+
+/// Where texts without variables are compared: nothing of it is looked at.
+private let nowhere = ConditionContext.supposed(at: Instant(secondsSinceEpoch: 0))

@@ -29,6 +29,33 @@ struct AddressBlock: Hashable, Sendable {
         }
     }
 
+    /// The first address of the block and the one past its last: among the edges of several blocks is one
+    /// address for each way to be in some and not in others.
+    var edges: [String] {
+        let first = bytes.enumerated().map { index, byte in
+            let kept = min(8, max(0, prefixLength - index * 8))
+            return kept == 0 ? 0 : byte & ~UInt8(truncatingIfNeeded: 0xFF >> kept)
+        }
+        var past = first
+        var bit = prefixLength - 1
+        // Counting up by the block's size: ones become zeros until a zero becomes one.
+        while bit >= 0 {
+            let mask: UInt8 = 0x80 >> UInt8(bit % 8)
+            past[bit / 8] ^= mask
+            if past[bit / 8] & mask != 0 { break }
+            bit -= 1
+        }
+        return [first, past].map(Self.text)
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String {
+        guard bytes.count == 16 else { return bytes.map { String($0) }.joined(separator: ".") }
+        return stride(from: 0, to: 16, by: 2).map {
+            String(Int(bytes[$0]) << 8 | Int(bytes[$0 + 1]), radix: 16)
+        }
+        .joined(separator: ":")
+    }
+
     /// The 4 or 16 bytes of an address in its standard text form; nil for any other text.
     private static func address(_ text: String) -> [UInt8]? {
         guard !text.utf8.contains(0) else { return nil }

@@ -78,6 +78,21 @@ struct Condition: Hashable, Sendable {
     let ifExists: Bool
     let quantifier: Quantifier
 
+    /// What it says, however it is written.
+    struct Saying: Hashable, Sendable {
+        let key: Key
+        let comparison: Comparison
+        let isNegated: Bool
+        let ifExists: Bool
+        let quantifier: Quantifier
+    }
+
+    var saying: Saying {
+        Saying(
+            key: key, comparison: comparison, isNegated: isNegated, ifExists: ifExists, quantifier: quantifier
+        )
+    }
+
     /// Whether the line holds in `context`.
     ///
     /// Absent keys as IAM: a positive operator does not hold; a negated one, `…IfExists` and `ForAllValues`

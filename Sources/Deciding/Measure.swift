@@ -7,6 +7,8 @@ struct Measure: Hashable, Comparable, Sendable {
 
     static func < (left: Measure, right: Measure) -> Bool { left.billionths < right.billionths }
 
+    init(billionths: Int128) { self.billionths = billionths }
+
     private static let billion: Int128 = 1_000_000_000
 
     /// The number that `text` spells in decimal: a sign or none, 1 to 18 digits, and up to 9 behind a point.

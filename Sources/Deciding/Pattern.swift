@@ -112,7 +112,7 @@ struct Pattern: Hashable, Sendable {
     /// Whether the pattern matches the whole of `text`.
     func matches(_ text: String) -> Bool { matches(text.unicodeScalars.map(\.value)[...]) }
 
-    private static func accepts(_ token: Token, _ scalar: UInt32) -> Bool {
+    static func accepts(_ token: Token, _ scalar: UInt32) -> Bool {
         switch token {
         case .scalar(let value): value == scalar
         case .letter(let value): value == ((0x41...0x5A).contains(scalar) ? scalar | 0x20 : scalar)
@@ -122,7 +122,7 @@ struct Pattern: Hashable, Sendable {
     }
 
     /// Whether a token takes every, or at least one, ASCII letter or digit.
-    private static func acceptsAlphanumeric(_ token: Token, every: Bool) -> Bool {
+    static func acceptsAlphanumeric(_ token: Token, every: Bool) -> Bool {
         switch token {
         case .one, .oneAmidAny: true
         case .letter: !every

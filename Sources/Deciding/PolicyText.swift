@@ -96,6 +96,14 @@ struct PolicyText: Hashable, Sendable {
         return .variable(key, otherwise: otherwise)
     }
 
+    /// What the text is compared as with a `*` for every variable.
+    var open: Pattern {
+        Pattern(
+            tokens: pieces.flatMap { piece -> [Pattern.Token] in
+                if case .tokens(let tokens) = piece { tokens } else { [.any] }
+            })
+    }
+
     /// What the text is worth in `context`.
     func resolved(in context: ConditionContext) -> Resolved {
         if let fixed { return .pattern(fixed) }

@@ -183,6 +183,22 @@ struct ResourcePattern: Hashable, Sendable {
         }
     }
 
+    /// What resources are compared with in `context`, a `*` where a variable cannot be known; nil for `*`,
+    /// and where the pattern covers nothing.
+    func shape(in context: ConditionContext) -> TextClasses.Shape? {
+        guard let parts else { return nil }
+        switch parts.last.resolved(in: context) {
+        case .pattern(let last), .unknown(let last): return .arn(head: parts.head, last: last)
+        case .nothing: return nil
+        }
+    }
+
+    /// The same with a `*` for every variable; nil for `*`.
+    var openShape: TextClasses.Shape? { parts.map { .arn(head: $0.head, last: $0.last.open) } }
+
+    /// Whether it holds a policy variable.
+    var hasVariables: Bool { parts?.last.hasVariables ?? false }
+
     private func covers(_ resource: ResourceText, _ parts: Parts, _ last: Pattern, presumes: Bool) -> Truth {
         func eachPart(of ranges: [Range<Int>], _ matches: (Pattern, Range<Int>) -> Bool) -> Bool {
             zip(parts.head, ranges).allSatisfy(matches) && ranges.last.map { matches(last, $0) } ?? false

@@ -9,26 +9,111 @@ struct CaseReader {
 
     /// The case that `node` writes; nil with a fault when it is none.
     func read(_ node: Node, issues: inout IssueList) -> PolicyCase? {
-        let keys = ["Agent", "Action", "Operation", "Resource", "Keys", "Task", "At", "Used", "Says"]
-        guard let fields = Fields(node, of: "a case", in: file, keys: keys, issues: &issues) else {
+        guard let fields = Fields(node, of: "a case", in: file, keys: Self.keys, issues: &issues) else {
             return nil
         }
-        guard let action = fields.text("Action", issues: &issues),
-            let says = readSays(fields, issues: &issues)
-        else {
-            if fields["Action"] == nil { issues.add(file, fields.place, "`Action` must be stated") }
-            return nil
-        }
-        let operation = fields.text("Operation", issues: &issues)
-        guard let (pair, facts) = readPair(action, operation, fields, issues: &issues),
-            let agent = readAgent(fields, issues: &issues), let at = readMoment(fields, issues: &issues)
+        guard let says = readSays(fields, issues: &issues),
+            let subject = readSubject(fields, issues: &issues),
+            let agent = readAgent(fields, issues: &issues), let at = readMoment(fields, issues: &issues),
+            let strength = readStrength(fields, issues: &issues)
         else { return nil }
         return PolicyCase(
-            file: file, line: node.place.line, agent: agent, action: action.text,
-            resource: fields.text("Resource", issues: &issues)?.text ?? "*", says: says, pair: pair,
-            keys: readKeys(fields["Keys"], issues: &issues), task: fields.text("Task", issues: &issues)?.text,
-            at: at, facts: facts, used: readUsed(fields["Used"], issues: &issues))
+            file: file, line: node.place.line, agent: agent, subject: subject, says: says,
+            strength: strength, task: fields.text("Task", issues: &issues)?.text, at: at,
+            used: readUsed(fields["Used"], issues: &issues))
     }
+
+    /// What a case may hold: its subject in one of three forms, what goes with the form, and what goes with
+    /// all.
+    private static let forms = [
+        ("Action", ["Operation", "Resource", "Keys"]), ("Run", ["Account", "Region"]),
+        ("Request", ["Account", "Region"]),
+    ]
+    private static let keys =
+        ["Agent", "Action", "Operation", "Resource", "Keys", "Run", "Request", "Account", "Region"]
+        + ["Strength", "Task", "At", "Used", "Says"]
+
+    // MARK: - The subject
+
+    private func readSubject(_ fields: Fields, issues: inout IssueList) -> PolicyCase.Subject? {
+        let stated = Self.forms.filter { fields[$0.0] != nil }
+        guard let (form, own) = stated.first else {
+            issues.add(file, fields.place, "`Action`, `Run` or `Request` must be stated")
+            return nil
+        }
+        if stated.count > 1, let second = fields.entry(stated[1].0) {
+            issues.add(file, second.place, "a case has `\(form)` or `\(second.key)`, not both")
+            return nil
+        }
+        for key in Set(Self.forms.flatMap(\.1)).subtracting(own).sorted() {
+            guard let entry = fields.entry(key) else { continue }
+            issues.add(file, entry.place, "`\(key)` does not go with `\(form)`")
+            return nil
+        }
+        guard let text = fields.text(form, issues: &issues) else { return nil }
+        switch form {
+        case "Run": return readRun(text, fields, issues: &issues)
+        case "Request": return readRequest(text, fields, issues: &issues)
+        default: return readSupposed(text, fields, issues: &issues).map { .supposed($0) }
+        }
+    }
+
+    private func readSupposed(
+        _ action: Fields.Text, _ fields: Fields, issues: inout IssueList
+    ) -> PolicyCase.Supposed? {
+        let operation = fields.text("Operation", issues: &issues)
+        guard let (pair, facts) = readPair(action, operation, fields, issues: &issues) else { return nil }
+        return PolicyCase.Supposed(
+            action: action.text, resource: fields.text("Resource", issues: &issues)?.text ?? "*", pair: pair,
+            keys: readKeys(fields["Keys"], issues: &issues), facts: facts)
+    }
+
+    private func readRun(
+        _ text: Fields.Text, _ fields: Fields, issues: inout IssueList
+    ) -> PolicyCase.Subject? {
+        guard let words = commandWords(text.text) else {
+            issues.add(file, text.place, "a quote in `Run` does not close")
+            return nil
+        }
+        // Cases are data: a folder of them must not be able to run anything else.
+        guard words.count > 1, words[0].utf8.elementsEqual("aws".utf8) else {
+            issues.add(
+                file, text.place, "`Run` is an `aws …` command line, such as `aws s3 rm s3://bucket/key`")
+            return nil
+        }
+        return readPlace(fields, issues: &issues).map { .run(words, $0) }
+    }
+
+    private func readRequest(
+        _ text: Fields.Text, _ fields: Fields, issues: inout IssueList
+    ) -> PolicyCase.Subject? {
+        let segments = text.text.utf8.split(separator: 0x2F, omittingEmptySubsequences: false)
+        guard segments.allSatisfy({ !$0.isEmpty && !$0.elementsEqual("..".utf8) }) else {
+            issues.add(
+                file, text.place,
+                "`Request` names a file in the folder of cases, without `..` and a first `/`")
+            return nil
+        }
+        return readPlace(fields, issues: &issues).map { .request(file: text.text, $0) }
+    }
+
+    private func readPlace(_ fields: Fields, issues: inout IssueList) -> PolicyCase.Subject.Place? {
+        let account = fields.text("Account", issues: &issues)
+        if let account, account.text.utf8.count != 12 || !account.text.utf8.allSatisfy(\.isDigit) {
+            issues.add(file, account.place, "`\(shown(account.text))` is no account: 12 digits")
+            return nil
+        }
+        let region = fields.text("Region", issues: &issues)
+        if let region, !region.text.utf8.allSatisfy({ $0.isLowerAlphanumeric || $0 == 0x2D }) {
+            issues.add(file, region.place, "`\(shown(region.text))` is no region name")
+            return nil
+        }
+        return .init(
+            account: account?.text ?? PolicyCase.usualPlace.account,
+            region: region?.text ?? PolicyCase.usualPlace.region)
+    }
+
+    // MARK: - What goes with all
 
     /// `{orders/Read: {Calls: 100}}`: what the windows of these statements' limits hold already.
     private func readUsed(
@@ -53,6 +138,15 @@ struct CaseReader {
             }
             return (entry.key, Limit.Amount(calls: counts[0], items: counts[1], bytes: counts[2]))
         }
+    }
+
+    private func readStrength(_ fields: Fields, issues: inout IssueList) -> IdentityStrength? {
+        guard let text = fields.text("Strength", issues: &issues) else { return .listener }
+        guard let strength = IdentityStrength(rawValue: text.text) else {
+            issues.add(file, text.place, "`Strength` is listener or signed, not `\(shown(text.text))`")
+            return nil
+        }
+        return strength
     }
 
     private func readSays(_ fields: Fields, issues: inout IssueList) -> String? {
@@ -178,8 +272,9 @@ extension Meaning {
         return Meaning(
             service: place?.service ?? action?.prefix ?? "",
             operation: place?.operation ?? action?.name ?? "",
-            wireProtocol: wireProtocol, account: place?.account ?? "111122223333",
-            region: place?.region ?? "us-east-1", pairs: pairs, parameters: .null, keys: keys,
+            wireProtocol: wireProtocol, account: place?.account ?? PolicyCase.usualPlace.account,
+            region: place?.region ?? PolicyCase.usualPlace.region, pairs: pairs, parameters: .null,
+            keys: keys,
             vendsCredentials: vends,
             isAlwaysAnswered: place.map { $0.service == identity.prefix && $0.operation == identity.name }
                 ?? (action == identity),

@@ -31,6 +31,16 @@ package struct Explanation: Sendable {
         package let fact: Fact
     }
 
+    /// The limit of a statement, tried on one call.
+    package struct LimitTrial: Hashable, Sendable {
+        /// `100 calls a minute per agent, then ask`.
+        package let text: String
+        /// Whether it binds the pair: it does also where what is not known keeps its statement from applying.
+        package let binds: Bool
+        /// Why the call would be beyond it; nil where there is room.
+        package let reach: LimitReach?
+    }
+
     /// One statement, tried on one pair.
     package struct Trial: Sendable {
         package let statement: Statement
@@ -43,6 +53,8 @@ package struct Explanation: Sendable {
         /// The policy variables in ``resources``.
         package let variables: [Variable]
         package let conditions: [ConditionTrial]
+        /// Its `Limit`; nil when it has none.
+        package let limit: LimitTrial?
         /// Whether it takes effect: what permits needs a yes of all parts, what restricts anything but a no.
         package let applies: Bool
     }
@@ -66,22 +78,23 @@ package struct Explanation: Sendable {
     package let meaning: Meaning
     package let caller: Caller
     package let pairs: [PairTrial]
-    /// What ``decide(_:caller:under:grants:limits:at:)`` says of the call, with no grant at hand
-    /// and nothing counted.
+    /// What ``decide(_:caller:under:grants:limits:at:)`` says of the call, with no grant at hand.
     package let decision: Decision
 }
 
-/// Why `policy` decides a call as it does, with no grant at hand and nothing counted under its limits.
+/// Why `policy` decides a call as it does, with no grant at hand; `limits` is what was sent before.
 ///
 /// Tries every statement, also those that `decide` need not look at, with the same functions.
 package func explain(
-    _ meaning: Meaning, caller: Caller, under policy: PolicySet, at: Instant
+    _ meaning: Meaning, caller: Caller, under policy: PolicySet, limits: LimitBook = LimitBook(), at: Instant
 ) -> Explanation {
-    var met = MetLimits(meaning, caller: caller, book: LimitBook(), at: at)
+    var met = MetLimits(meaning, caller: caller, book: limits, at: at)
     let pairs = meaning.judgedPairs.map { pair in
         let context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair)
         let resource = ResourceText(pair.resource)
-        let trials = policy.statements.map { Explanation.Trial($0, on: resource, in: context) }
+        let trials = policy.statements.map {
+            Explanation.Trial($0, on: resource, in: context, limits: limits)
+        }
         let applying = trials.filter(\.applies).map(\.statement)
         let decision: Explanation.PairDecision =
             if let bar = meaning.bar {
@@ -96,7 +109,8 @@ package func explain(
     }
     return Explanation(
         meaning: meaning, caller: caller, pairs: pairs,
-        decision: decide(meaning, caller: caller, under: policy, grants: GrantBook(), at: at))
+        decision: decide(
+            meaning, caller: caller, under: policy, grants: GrantBook(), limits: limits, at: at))
 }
 
 extension Explanation.PairDecision {
@@ -110,7 +124,9 @@ extension Explanation.PairDecision {
 }
 
 extension Explanation.Trial {
-    fileprivate init(_ statement: Statement, on resource: ResourceText, in context: ConditionContext) {
+    fileprivate init(
+        _ statement: Statement, on resource: ResourceText, in context: ConditionContext, limits: LimitBook
+    ) {
         self.statement = statement
         coversAgent = statement.covers(agent: context.agent)
         coversAction = statement.covers(action: context.pair.action)
@@ -120,9 +136,27 @@ extension Explanation.Trial {
         exceptsResources = statement.scope.exceptsResources
         variables = context.variables(patterns.flatMap(\.variables))
         conditions = statement.scope.conditions.map { Explanation.ConditionTrial($0, in: context) }
+        limit = statement.limit.map {
+            .init($0, of: statement, on: resource, in: context, limits: limits)
+        }
         applies =
             coversAgent && coversAction
             && statement.takesEffect(conditions.reduce(self.resource) { $0 && $1.truth })
+    }
+}
+
+extension Explanation.LimitTrial {
+    fileprivate init(
+        _ limit: Limit, of statement: Statement, on resource: ResourceText, in context: ConditionContext,
+        limits: LimitBook
+    ) {
+        text = limit.description
+        binds = statement.limits(resource, in: context)
+        let meaning = context.meaning
+        let amount = Limit.Amount(calls: 1, items: meaning.itemCount, bytes: meaning.bodyByteCount)
+        reach =
+            binds
+            ? limits.reach(limit, in: statement.id, by: context.caller, adding: amount, at: context.at) : nil
     }
 }
 

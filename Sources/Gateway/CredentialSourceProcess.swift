@@ -20,7 +20,7 @@ package enum CredentialProcessLimits {
 func runCredentialProcess(
     _ command: String, limit: Duration = CredentialProcessLimits.duration
 ) throws(CredentialError) -> Credentials {
-    guard let arguments = splitCommand(command), arguments.first?.isEmpty == false else {
+    guard let arguments = commandWords(command), arguments.first?.isEmpty == false else {
         throw .processFailed(why: "the command's quotes do not close, or it is empty")
     }
     let child: ChildProcess
@@ -63,38 +63,6 @@ func credentials(inProcessOutput bytes: [UInt8]) throws(CredentialError) -> Cred
     return try soundCredentials(
         id: id, secret: secret, token: try text("SessionToken") ?? "", expiration: end,
         from: "the output of the credential process")
-}
-
-/// The words of `command` as a POSIX shell splits them, with quotes and backslashes and nothing else: no
-/// variables, no globs. Nil when a quote does not close.
-func splitCommand(_ command: String) -> [String]? {
-    var words: [String] = []
-    var word: String?
-    var quote: Character?
-    var escapes = false
-    for character in command {
-        if escapes {
-            // Inside double quotes a backslash counts only before a quote or another one.
-            if quote == "\"", character != "\"", character != "\\" { word = (word ?? "") + "\\" }
-            word = (word ?? "") + String(character)
-            escapes = false
-        } else if character == "\\", quote != "'" {
-            escapes = true
-        } else if let open = quote {
-            if character == open { quote = nil } else { word = (word ?? "") + String(character) }
-        } else if character == "'" || character == "\"" {
-            quote = character
-            word = word ?? ""
-        } else if character.isWhitespace {
-            if let done = word { words.append(done) }
-            word = nil
-        } else {
-            word = (word ?? "") + String(character)
-        }
-    }
-    guard quote == nil, !escapes else { return nil }
-    if let done = word { words.append(done) }
-    return words
 }
 
 extension Instant {

@@ -12,7 +12,7 @@ final class DryStand {
     private let port: UInt16
 
     /// - Throws: ``ListenError``.
-    init(_ run: DryRun) throws {
+    private init(_ run: DryRun) throws {
         do {
             listener = try Listener.open(
                 .loopback(host: "127.0.0.1", port: 0), tag: .agent(run.binding.agent), on: loop, serving: run)
@@ -30,8 +30,16 @@ final class DryStand {
     /// `127.0.0.1:PORT`.
     var address: String { "127.0.0.1:\(port)" }
 
+    /// What `body` gives, while a listener of `run` is open. Once it is closed all that came is in the run.
+    static func open<Value>(_ run: DryRun, _ body: (DryStand) throws -> Value) throws -> Value {
+        let stand = try DryStand(run)
+        // A client may see its connection end before the run has heard of it: stopping waits for that.
+        defer { stand.close() }
+        return try body(stand)
+    }
+
     /// Takes no further call; those under way are cut.
-    func close() {
+    private func close() {
         listener.close()
         loop.stop()
     }

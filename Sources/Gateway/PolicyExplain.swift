@@ -91,18 +91,18 @@ package func explainPolicies(
         agent: agent, strength: question.strength, task: question.task,
         desk: Desk(policy: policy, recognition: recognition), now: question.at)
     let end: ClientEnd? = try untilSignal { (stop: StopFlag) -> ClientEnd? in
-        let stand = try DryStand(run)
-        defer { stand.close() }
-        switch question.subject {
-        case .client(let command):
-            return try runClient(
-                command, address: stand.address, agent: agent, region: recognition.region,
-                // A terminal stops a group of its background that reads from it.
-                task: question.task, input: isatty(0) == 1 ? .nothing : .inherited, limit: question.limit,
-                stop: stop, isEnough: { run.isFull })
-        case .request:
-            try stand.send(bytes ?? [])
-            return nil
+        try DryStand.open(run) { stand in
+            switch question.subject {
+            case .client(let command):
+                return try runClient(
+                    command, address: stand.address, agent: agent, region: recognition.region,
+                    // A terminal stops a group of its background that reads from it.
+                    task: question.task, input: isatty(0) == 1 ? .nothing : .inherited,
+                    limit: question.limit, stop: stop, isEnough: { run.isFull })
+            case .request:
+                try stand.send(bytes ?? [])
+                return nil
+            }
         }
     }
     if end?.how == .interrupted { throw ConfigurationError("interrupted; the client was ended") }

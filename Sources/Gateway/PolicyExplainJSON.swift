@@ -84,7 +84,7 @@ extension PolicyExplanation {
         case .ask(let ids, _): members += decided("ask", ids)
         case .deny(.statement(let id)): members += decided("deny", [id])
         case .deny(.limit(let reach)):
-            members += decided("deny", [reach.statement]) + [.init("why", .string(reach.description))]
+            members += decided("deny", [reach.statement]) + [.init("why", .string(reach.advice))]
         case .deny(let reason): members += decided("deny", []) + [.init("why", .string(words(reason)))]
         case .alwaysAnswered: members += decided("allow", []) + [.init("why", "always answered")]
         }
@@ -105,7 +105,14 @@ extension PolicyExplanation {
                 .init(trial.exceptsResources ? "not_resources" : "resources", .strings(trial.resources)),
                 .init("variables", json(trial.variables)),
                 .init("conditions", .array(trial.conditions.map(json))),
-            ] + (trial.statement.limit.map { [.init("limit", .string($0.description))] } ?? []))
+            ] + (trial.limit.map { [.init("limit", json($0))] } ?? []))
+    }
+
+    private func json(_ limit: Explanation.LimitTrial) -> JSON {
+        [
+            "text": .string(limit.text), "binds": .bool(limit.binds),
+            "reached": limit.reach.map { .string($0.advice) } ?? .null,
+        ]
     }
 
     private func json(_ condition: Explanation.ConditionTrial) -> JSON {

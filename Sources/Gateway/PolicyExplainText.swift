@@ -92,8 +92,11 @@ extension PolicyExplanation {
     }
 
     private func why(_ reason: Denial.Reason) -> String {
-        if case .statement(let id) = reason { return "by \(place(id))" }
-        return words(reason)
+        switch reason {
+        case .statement(let id): "by \(place(id))"
+        case .limit(let reach): "\(words(reason)), by \(place(reach.statement))"
+        case .byDefault, .unknownResource, .vendsCredentials, .barred: words(reason)
+        }
     }
 
     /// `orders/Read (orders.yaml:5)`.
@@ -117,10 +120,14 @@ extension PolicyExplanation {
             "resource", trial.resource,
             key + list(trial.resources.map(brief), atMost: 3, last: "or") + meanings(of: trial.variables))
         for condition in trial.conditions { part("condition", condition.truth, text(condition)) }
-        if let limit = statement.limit {
-            lines.append("             \(padded("limit", 11))\(limit.description); here nothing is counted")
-        }
+        if let limit = trial.limit { lines.append(text(limit)) }
         return lines
+    }
+
+    private func text(_ limit: Explanation.LimitTrial) -> String {
+        let state = limit.binds ? limit.reach == nil ? "room" : "reached" : "not met"
+        let why = limit.reach.map { ": \($0.advice)" } ?? "; here nothing was sent before"
+        return "             \(padded("limit", 11))\(padded(state, 9))\(limit.text)\(why)"
     }
 
     private func text(_ condition: Explanation.ConditionTrial) -> String {
@@ -173,7 +180,8 @@ extension PolicyExplanation {
             return [
                 ("decision", "ask, by \(by)"), ("approvers", quorums(terms)), ("allows", allows(terms)),
                 ("waits", minutes(question.terms.pendingTTL)),
-            ] + (duties.isEmpty ? [] : [("needs", list(duties, last: "and"))])
+            ] + (question.limits.isEmpty ? [] : [("because", list(question.limits, last: "and"))])
+                + (duties.isEmpty ? [] : [("needs", list(duties, last: "and"))])
         }
     }
 

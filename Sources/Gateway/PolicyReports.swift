@@ -7,20 +7,23 @@ package struct PolicyTestReport: Sendable {
     package let text: String
     /// The same as one object.
     package let json: JSON
-    /// Whether every case is decided as it says and enough statements decide one.
-    package let isPassed: Bool
+    /// Whether every case is decided as it says and enough statements decide one; nil where a case could not
+    /// be tried.
+    package let isPassed: Bool?
 }
 
 /// Tries the cases in `cases` (nil: the folder `cases` in that of the policies) on the policies of the folder
 /// `policies`.
 ///
+/// Calls that must be made are made at dry runs of their own, several at a time; each may take `limit`.
 /// `leastCoverage` is the least share of statements, in percent, that must decide a case. `listsAll` prints
 /// the cases that pass, too.
 ///
-/// - Throws: ``ConfigurationError`` for policies or cases that cannot be read, with every fault found.
+/// - Throws: ``ConfigurationError`` for policies or cases that cannot be read, with every fault found, and
+///   for a signal meanwhile.
 package func testPolicies(
-    in policies: String, cases folder: String?, leastCoverage: Int, listsAll: Bool
-) throws(ConfigurationError) -> PolicyTestReport {
+    in policies: String, cases folder: String?, leastCoverage: Int, limit: Duration, listsAll: Bool
+) throws -> PolicyTestReport {
     let policy = try loadPolicies(policies)
     let folder = folder ?? policies + "/cases"
     var cases: [PolicyCase] = []
@@ -42,7 +45,8 @@ package func testPolicies(
     guard !cases.isEmpty else {
         throw ConfigurationError("`\(folder)` holds no case: `Cases:` in a .yaml file")
     }
-    return report(PolicyTest(cases, on: policy), leastCoverage: leastCoverage, listsAll: listsAll)
+    let made = try madeCalls(of: cases, in: folder, under: policy, limit: limit)
+    return report(PolicyTest(cases, on: policy, made: made), leastCoverage: leastCoverage, listsAll: listsAll)
 }
 
 private func report(_ test: PolicyTest, leastCoverage: Int, listsAll: Bool) -> PolicyTestReport {
@@ -50,34 +54,53 @@ private func report(_ test: PolicyTest, leastCoverage: Int, listsAll: Bool) -> P
     for result in test.results where listsAll || !result.isAsStated {
         let one = result.tried
         let place = "\(one.file):\(one.line): \(shown(one.description))"
-        lines.append(
-            result.isAsStated
-                ? "\(place): \(result.found)"
-                : "\(place)\n  must be  \(shown(one.says))\n  but is   \(result.found)")
+        switch (result.found, result.fault) {
+        case (let found?, _) where result.isAsStated: lines.append("\(place): \(found)")
+        case (let found?, _):
+            lines.append("\(place)\n  must be  \(shown(one.says))\n  but is   \(shown(found))")
+        case (nil, let fault):
+            lines.append("\(place)\n  must be  \(shown(one.says))\n  untried  \(fault ?? "")")
+        }
     }
     for statement in test.unreached {
         lines.append("\(statement.file):\(statement.line): \(statement.id) decides no case")
     }
-    let failed = test.failures.count
+    let (failed, untried) = (test.failures.count, test.faults.count)
     let isCovered = test.coverage >= leastCoverage
     let count = "\(test.results.count) \(test.results.count == 1 ? "case" : "cases")"
     let wanted = isCovered ? "" : ", at least \(leastCoverage) % wanted"
     lines.append(
-        "\(count), \(failed == 0 ? "none fails" : "\(failed) failed"); "
+        "\(count), \(failed == 0 ? "none fails" : "\(failed) failed")"
+            + (untried == 0 ? "; " : ", \(untried) could not be tried; ")
             + "\(test.statementCount - test.unreached.count) of \(test.statementCount) statements decide one "
             + "(\(test.coverage) %\(wanted))")
-    let json: JSON = [
+    let report: JSON = [
         "cases": .array(
-            test.results.map { result in
-                [
-                    "file": .string(result.tried.file), "line": .integer(result.tried.line),
-                    "agent": .string(result.tried.agent.text), "action": .string(result.tried.action),
-                    "resource": .string(result.tried.resource), "says": .string(result.tried.says),
-                    "found": .string(result.found), "passed": .bool(result.isAsStated),
-                ]
-            }), "failed": .integer(failed), "statements": .integer(test.statementCount),
+            test.results.map(json)), "failed": .integer(failed), "untried": .integer(untried),
+        "statements": .integer(test.statementCount),
         "unreached": .strings(test.unreached.map(\.id.description)), "coverage": .integer(test.coverage),
     ]
     return PolicyTestReport(
-        text: lines.joined(separator: "\n"), json: json, isPassed: failed == 0 && isCovered)
+        text: lines.joined(separator: "\n"), json: report,
+        isPassed: untried == 0 ? failed == 0 && isCovered : nil)
+}
+
+private func json(_ result: PolicyTest.Result) -> JSON {
+    let one = result.tried
+    var members: [JSON.Member] = [
+        .init("file", .string(one.file)), .init("line", .integer(one.line)),
+        .init("agent", .string(one.agent.text)),
+    ]
+    switch one.subject {
+    case .supposed(let call):
+        members += [.init("action", .string(call.action)), .init("resource", .string(call.resource))]
+    case .run(let words, _): members.append(.init("run", .strings(words)))
+    case .request(let file, _): members.append(.init("request", .string(file)))
+    }
+    members += [
+        .init("says", .string(one.says)), .init("found", result.found.map { .string($0) } ?? .null),
+        .init("passed", .bool(result.isAsStated)),
+    ]
+    if let fault = result.fault { members.append(.init("untried", .string(fault))) }
+    return .object(members)
 }

@@ -129,6 +129,29 @@ import Vocabulary
         #expect(empty.pairs.map(\.decision) == [.deny(.byDefault)] && empty.decision.word == "deny byDefault")
     }
 
+    @Test func `a limit is told where it binds, and decides where the call goes beyond`() throws {
+        let set = try PolicySet.of(
+            """
+            - {Sid: Few, Effect: Allow, Action: "dynamodb:GetItem", Resource: "*", Limit: {Items: 5, Per: 1m}}
+            - {Sid: Other, Effect: Allow, Action: "dynamodb:Query", Resource: "*", Limit: {Calls: 1, Per: 1m}}
+            """)
+        let pairs = [pair("dynamodb:GetItem", Resource(orders), .read)]
+        let fits = try Self.explained(set, meaning(pairs, items: 5)).pairs[0]
+        #expect(fits.decision == .allow(StatementID(document: "test", sid: "Few")))
+        #expect(fits.trials.map(\.limit?.binds) == [true, false] && fits.trials[0].limit?.reach == nil)
+        #expect(fits.trials[0].limit?.text == "5 items a minute per agent, then deny")
+        let over = try Self.explained(set, meaning(pairs, items: 6))
+        let reach = try #require(over.pairs[0].trials[0].limit?.reach)
+        #expect(over.pairs[0].decision == .deny(.limit(reach)) && over.decision.word == "deny limit:test/Few")
+        var book = LimitBook()
+        _ = book.restore(
+            Limit.Amount(items: 1), of: reach.statement, per: .seconds(60), agent: try caller().agent,
+            session: nil, at: noon)
+        let full = explain(
+            try meaning(pairs, items: 5), caller: try caller(), under: set, limits: book, at: noon)
+        #expect(full.decision.word == "deny limit:test/Few" && full.pairs[0].trials[0].limit?.reach != nil)
+    }
+
     @Test func `on random sets and calls what is explained is what is decided`() throws {
         var random = SeededRandom(seed: 11)
         var counts: [String: Int] = [:]

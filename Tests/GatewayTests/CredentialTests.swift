@@ -150,9 +150,9 @@ private func found(_ environment: [String: String], process: String? = nil) -> S
     }
 
     @Test func `a command is split as a shell splits it, and nothing in it is run`() {
-        #expect(splitCommand("a 'b c' \"d\\\"e\" f\\ g $(x) *") == ["a", "b c", "d\"e", "f g", "$(x)", "*"])
-        #expect(splitCommand("a ''") == ["a", ""] && splitCommand("") == [])
-        #expect(splitCommand("a \"b") == nil && splitCommand("a \\") == nil)
+        #expect(commandWords("a 'b c' \"d\\\"e\" f\\ g $(x) *") == ["a", "b c", "d\"e", "f g", "$(x)", "*"])
+        #expect(commandWords("a ''") == ["a", ""] && commandWords("") == [])
+        #expect(commandWords("a \"b") == nil && commandWords("a \\") == nil)
     }
 
     @Test func `credentials that end are renewed before, and refused after`() throws {

@@ -46,7 +46,8 @@ import Vocabulary
         var lines = [
             "# agent  action  resource -> decision. UPDATE_FIXTURES=1 rewrites it; read the diff like code."
         ]
-        for agent in [try AgentName(parsing: "local"), try AgentName(parsing: "support-7")] {
+        for name in ["local", "support-7", "terraform-prod", "pipeline-orders"] {
+            let agent = try AgentName(parsing: name)
             lines += calls.map {
                 "\(agent)  \($0.call.action)  \($0.call.resource) -> "
                     + ($0.one.decided(by: policy, for: agent)?.word ?? "?")
@@ -60,7 +61,7 @@ import Vocabulary
         let team = """
             Countersign: 1
             Id: team
-            Agents: [local]
+            Agents: ["*"]
             Statement:
               - {Sid: All, Effect: Allow, Action: "*", Resource: "*"}
             """

@@ -23,9 +23,9 @@ class Gate:
 
     def __init__(self, folder: Path, upstream: str, keys: Keys = GATEWAY_KEYS, region: str = "us-east-1",
                  options: tuple[str, ...] = (), environment: dict[str, str] | None = None,
-                 preload: dict[str, str] | None = None, same_uid: bool = True):
+                 preload: dict[str, str] | None = None, same_uid: bool = True, agent: str = AGENT):
         self.folder, self.upstream, self.keys, self.region = folder, upstream, keys, region
-        self.options, self.preload, self.same_uid = options, preload or {}, same_uid
+        self.options, self.preload, self.same_uid, self.agent = options, preload or {}, same_uid, agent
         self.policies, self.state = folder / "policies", folder / "state"
         self.control, self.agents = folder / "control.sock", folder / "agent.sock"
         self.port = free_port()
@@ -47,7 +47,7 @@ class Gate:
         return [
             binary(), "serve", "--policies", str(self.policies), "--listen", f"127.0.0.1:{self.port}",
             "--state", str(self.state), "--upstream", self.upstream, "--account", ACCOUNT,
-            "--region", self.region, "--agent", AGENT, "--control-socket", str(self.control),
+            "--region", self.region, "--agent", self.agent, "--control-socket", str(self.control),
             "--agent-socket", str(self.agents), *(["--allow-same-uid"] if self.same_uid else []), *self.options,
         ]
 

@@ -164,7 +164,8 @@ private func endpointVariant(
     return variant
 }
 
-private func agentName(_ text: String, key: String) throws(ConfigurationError) -> AgentName {
+/// The agent named `text`, the value of the setting `key`.
+func agentName(_ text: String, key: String) throws(ConfigurationError) -> AgentName {
     do { return try AgentName(parsing: text) } catch {
         throw ConfigurationError("\(key): `\(shown(text))` is no agent name (1 to 64 of a-z, 0-9 and -)")
     }

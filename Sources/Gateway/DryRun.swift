@@ -33,7 +33,7 @@ final class DryRun: ExchangeHandler {
     static let callCountMax = 500
 
     /// What to tell the client.
-    static let message = "this was a dry run of countersign policy explain; nothing was sent to AWS"
+    static let message = "this was a dry run by Countersign; nothing was sent to AWS"
     static let code = "CountersignDryRun"
 
     private struct Seen {

@@ -14,6 +14,8 @@ package struct PolicyQuestion: Sendable {
     }
 
     package let subject: Subject
+    /// Who calls; nil for the agent of the configuration's first listener.
+    package let agent: String?
     /// The folder of policies.
     package let policies: String
     package let strength: IdentityStrength
@@ -25,11 +27,12 @@ package struct PolicyQuestion: Sendable {
 
     /// A question with these parts.
     package init(
-        _ subject: Subject, policies: String, strength: IdentityStrength, task: String?, at: Instant,
+        _ subject: Subject, agent: String?, policies: String, strength: IdentityStrength, task: String?,
+        at: Instant,
         limit: Duration
     ) {
-        (self.subject, self.policies, self.strength) = (subject, policies, strength)
-        (self.task, self.at, self.limit) = (task, at, limit)
+        (self.subject, self.agent, self.policies) = (subject, agent, policies)
+        (self.strength, self.task, self.at, self.limit) = (strength, task, at, limit)
     }
 }
 
@@ -68,11 +71,11 @@ struct ExplainedCall: Sendable {
 
 /// Runs what `question` names against a dry run and explains every call that it makes.
 ///
-/// `configuration` gives agent, account, region and what else decides where a call belongs. Handles SIGINT,
-/// SIGTERM and SIGHUP for the rest of the process: they end the client.
+/// `configuration` gives account, region and what else decides where a call belongs. SIGINT, SIGTERM and
+/// SIGHUP meanwhile end the client.
 ///
-/// - Throws: ``ConfigurationError`` for policies or a file that cannot be read, a client that cannot be run,
-///   and a signal.
+/// - Throws: ``ConfigurationError`` for policies or a file that cannot be read, a name that is no agent's, a
+///   client that cannot be run, and a signal.
 package func explainPolicies(
     _ question: PolicyQuestion, configuration: Configuration
 ) throws -> PolicyExplanation {
@@ -83,10 +86,10 @@ package func explainPolicies(
         case .request("-"): try readStandardInput()
         case .request(let path): try readFile(path, limit: rawRequestByteCountMax, isGuarded: false)
         }
-    let agent = configuration.doors[0].agent
+    let agent = try question.agent.map { try agentName($0, key: "agent") } ?? configuration.doors[0].agent
     let recognition = RecognitionSetting(
-        account: configuration.account, region: configuration.region, variant: configuration.variant,
-        resourceHosts: configuration.resourceHosts)
+        account: configuration.account, region: configuration.region, upstream: configuration.upstream,
+        variant: configuration.variant, resourceHosts: configuration.resourceHosts)
     let run = DryRun(
         agent: agent, strength: question.strength, task: question.task,
         desk: Desk(policy: policy, recognition: recognition), now: question.at)

@@ -4,8 +4,8 @@ import Recognizing
 import Vocabulary
 
 extension PolicyExplanation {
-    /// All of it as one object.
-    package var json: JSON {
+    /// All of it as one object; with what the client wrote where ``text(listsAll:verbose:)`` has it.
+    package func json(verbose: Bool) -> JSON {
         [
             "verdict": .string(verdict.rawValue), "agent": .string(agent.text),
             "strength": .string(question.strength.rawValue),
@@ -13,11 +13,11 @@ extension PolicyExplanation {
             "policies": .string(question.policies), "policy_digest": .string(policy.digest.hex),
             "account": recognition.account.map { .string($0) } ?? .null,
             "region": recognition.region.map { .string($0) } ?? .null,
-            "calls": .array(calls.map(json)), "client": end.map(json) ?? .null,
+            "calls": .array(calls.map(json)), "client": end.map { json($0, verbose: verbose) } ?? .null,
         ]
     }
 
-    private func json(_ end: ClientEnd) -> JSON {
+    private func json(_ end: ClientEnd, verbose: Bool) -> JSON {
         var members: [JSON.Member] = []
         if case .client(let command) = question.subject {
             members.append(.init("command", .strings(command)))
@@ -29,6 +29,7 @@ extension PolicyExplanation {
         case .tooManyCalls: members.append(.init("ended", "too many calls"))
         case .interrupted: members.append(.init("ended", "interrupted"))
         }
+        if let lines = clientLines(verbose: verbose) { members.append(.init("said", .strings(lines))) }
         return .object(members)
     }
 

@@ -179,7 +179,7 @@ extension PolicyExplanation {
             ].compactMap { $0 }
             return [
                 ("decision", "ask, by \(by)"), ("approvers", quorums(terms)), ("allows", allows(terms)),
-                ("waits", minutes(question.terms.pendingTTL)),
+                ("waits", minutes(question.terms.pendingTTL) + " for an answer"),
             ] + (question.limits.isEmpty ? [] : [("because", list(question.limits, last: "and"))])
                 + (duties.isEmpty ? [] : [("needs", list(duties, last: "and"))])
         }
@@ -206,12 +206,14 @@ extension PolicyExplanation {
             }
         }
         let lacksAccount = known.contains { one in
-            one.meaning.account.isEmpty && one.meaning.pairs.contains { !$0.resource.isKnown }
+            one.meaning.account.isEmpty
+                && (one.meaning.isAlwaysAnswered || one.meaning.pairs.contains { !$0.resource.isKnown })
         }
         if recognition.account == nil, lacksAccount {
             notes.append(
                 "No account is given (--account): where an ARN holds the account it is <unknown> here, and "
-                    + "the gate, which knows its own, may decide otherwise.")
+                    + "sts:GetCallerIdentity is not answered. The gate, which knows its own, may decide "
+                    + "otherwise.")
         }
         guard let end else { return notes }
         if let last = known.last(where: { !$0.isAnswered })?.meaning {
@@ -235,24 +237,27 @@ extension PolicyExplanation {
         return brief(String(name.split(separator: "/").last ?? "it"))
     }
 
-    /// What the client wrote: where it is asked for, or where it did not end for what it was told here.
-    private func clientSaid(verbose: Bool) -> String? {
+    /// The lines that the client wrote, each safe to show: all where they are asked for, and the last where
+    /// it did not end for what it was told here; else nil.
+    func clientLines(verbose: Bool) -> [String]? {
         guard let end else { return nil }
         let output = String(decoding: end.output, as: UTF8.self)
         let isExpected = !calls.isEmpty && (end.how == .exited(code: 0) || output.contains(DryRun.code))
         guard verbose || !isExpected else { return nil }
+        let lines = output.split(whereSeparator: \.isNewline)
+        return (verbose ? lines[...] : lines.suffix(20)).map { shown(String($0)) }
+    }
+
+    private func clientSaid(verbose: Bool) -> String? {
+        guard let end, let lines = clientLines(verbose: verbose) else { return nil }
         let how: String =
             switch end.how {
             case .exited(let code): "ended with code \(code)"
             case .signal(let number): "was ended by signal \(number)"
             case .timedOut, .tooManyCalls, .interrupted: "was ended"
             }
-        let lines = output.split(separator: "\n", omittingEmptySubsequences: true).map {
-            "  " + shown(String($0))
-        }
         guard !lines.isEmpty else { return "\(program) \(how) and said nothing." }
-        let kept = verbose ? lines[...] : lines.suffix(20)
-        return (["\(program) \(how) and said:"] + kept).joined(separator: "\n")
+        return (["\(program) \(how) and said:"] + lines.map { "  " + $0 }).joined(separator: "\n")
     }
 }
 

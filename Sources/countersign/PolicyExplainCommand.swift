@@ -50,19 +50,19 @@ extension PolicyCommand {
         func run() throws {
             try orCannotTell {
                 var flags: [String: [String]] = [:]
-                for case (let name, .some(let value)) in [
-                    ("agent", agent), ("account", account), ("region", region),
-                ] { flags[name] = [value] }
+                if let account { flags["account"] = [account] }
+                if let region { flags["region"] = [region] }
                 if !resourceHost.isEmpty { flags["resource-host"] = resourceHost }
                 let question = PolicyQuestion(
-                    request.map { .request($0) } ?? .client(command), policies: policies,
+                    request.map { .request($0) } ?? .client(command), agent: agent, policies: policies,
                     strength: IdentityStrength(rawValue: strength) ?? .listener, task: task,
                     at: moment ?? Clock().wall, limit: .seconds(timeout))
                 let explanation = try explainPolicies(
                     question, configuration: Configuration.load(flags: flags, file: config))
                 print(
                     json
-                        ? explanation.json.text : explanation.text(listsAll: all, verbose: verbose))
+                        ? explanation.json(verbose: verbose).text
+                        : explanation.text(listsAll: all, verbose: verbose))
                 switch explanation.verdict {
                 case .allowed: return
                 case .asks, .denied: throw Exit.no

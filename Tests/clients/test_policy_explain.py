@@ -112,7 +112,7 @@ def test_a_delete_asks_and_says_whom_and_what_an_approval_allows(folder):
     assert run.returncode == 1 and "\nThe call asks.\n" in text
     assert "decides  AllowWithApproval team/WritesAsk (team.yaml:16)" in text
     assert "  decision   ask, by team/WritesAsk (team.yaml:16)\n  approvers  alice\n" in text
-    assert "exactly this call, once, within 10 min" in text and "waits      30 min" in text
+    assert "exactly this call, once, within 10 min" in text and "waits      30 min for an answer" in text
     assert "2 about other actions and 1 for other agents" in text
     assert "agent      false    support-7 is none of its agents" in explain(folder, "--all", "--", *command).stdout.decode()
 
@@ -229,6 +229,29 @@ def test_without_an_account_it_says_that_arns_are_not_whole(folder):
     assert run.returncode == 1 and "No account is given (--account)" in text and "us-east-1:<unknown>:table/orders" in text
 
 
+def test_the_agent_is_the_one_that_is_named_whatever_the_configuration_listens_for(folder):
+    (folder / "config.yaml").write_text("listen: [etl=127.0.0.1:8990]\naccount: '111122223333'\nregion: us-east-1\n")
+    (folder / "config.yaml").chmod(0o600)
+    command = ["--config", "config.yaml", "--", "aws", "s3", "rm", "s3://home/k"]
+    assert report(folder, *command, code=1, usual=False)["agent"] == "etl"
+    assert report(folder, "--agent", "support-7", *command, code=1, usual=False)["agent"] == "support-7"
+
+
+def test_a_call_over_a_limit_says_so(folder):
+    (folder / "policies" / "team.yaml").write_text(
+        'Countersign: 1\nId: team\nAgents: ["*"]\nStatement:\n  - {Sid: Few, Effect: Allow, Action: "dynamodb:*", Resource: "*", '
+        "Limit: {Items: 2, Per: 1m}}\n")
+
+    def batch(count):
+        keys = [{"id": {"S": str(n)}} for n in range(count)]
+        return ["--", "aws", "dynamodb", "batch-get-item", "--request-items", json.dumps({"orders": {"Keys": keys}})]
+    [few] = report(folder, *batch(2), code=0)["calls"][0]["pairs"][0]["statements"]
+    assert few["limit"] == {"text": "2 items a minute per agent, then deny", "binds": True, "reached": None}
+    text = explain(folder, *batch(3)).stdout.decode()
+    assert "limit      reached  2 items a minute per agent, then deny: 3 items at once are over the limit" in text
+    assert "decision   deny: 3 items at once are over the limit of 2 items a minute of team/Few, by team/Few (team.yaml:5)" in text
+
+
 def test_strength_is_what_it_is_told_to_be(folder):
     (folder / "policies" / "team.yaml").write_text(
         'Countersign: 1\nId: team\nAgents: ["*"]\nStatement:\n  - Sid: Signed\n    Effect: Allow\n    Action: "*"\n    Resource: "*"\n'
@@ -252,6 +275,7 @@ def test_what_cannot_be_done_is_two_and_told(folder, arguments, message):
 def test_a_client_that_does_not_call_is_two_and_its_words_are_shown(folder):
     run = explain(folder, "--", "aws", "s3", "rm")
     assert run.returncode == 2 and "No call came." in run.stdout.decode() and "aws ended with code" in run.stdout.decode()
+    assert any("usage" in line for line in report(folder, "--", "aws", "s3", "rm", code=2)["client"]["said"])
     escape = explain(folder, "--", "printf", "\\033[2Jgone\\n").stdout.decode()
     assert "\\u{1b}[2Jgone" in escape and "\x1b" not in escape
 

@@ -9,7 +9,10 @@ import Vocabulary
     else { return }
     let bare = withoutStrings(bytes)
     must(bare.count { $0 == 0x22 }.isMultiple(of: 2), "a name whose quotes do not close")
-    let words = String(decoding: bare, as: UTF8.self).split(separator: "\"", omittingEmptySubsequences: false)
+    // By bytes: a mark that combines with a quote would hide it.
+    let words = bare.split(separator: 0x22, omittingEmptySubsequences: false).map {
+        String(decoding: $0, as: UTF8.self)
+    }
     let outside = words.enumerated().filter { $0.offset.isMultiple(of: 2) }.map { $0.element }.joined(
         separator: " ")
     let spelled = outside.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_")) }.map {

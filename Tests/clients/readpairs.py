@@ -146,7 +146,7 @@ def written(n, key):
         bucket, slash, of_key = decoded.partition("/")
         if bucket.startswith("arn:") or "+" in source:
             raise Unjudged("another form of source")
-        refuse_unless(slash and of_key and re.match(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z", bucket), "no source")
+        refuse_unless(slash and of_key and re.match(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{3,255}\Z", bucket), "no source")
         refuse_unless(not mark or version and "?" not in version and "&" not in version, "no version")
         n.add("s3:GetObjectVersion" if mark else "s3:GetObject", f"arn:aws:s3:::{bucket}/{of_key}")
 

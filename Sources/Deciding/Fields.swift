@@ -92,7 +92,7 @@ func wholeNumber(_ text: String, in range: ClosedRange<Int>) -> Int? {
 }
 
 /// The duration that `text` spells: a whole number and `s`, `m`, `h` or `d`; nil for anything else.
-func duration(_ text: String) -> Duration? {
+package func duration(_ text: String) -> Duration? {
     let units: [UInt8: Int] = [0x73: 1, 0x6D: 60, 0x68: 3_600, 0x64: 86_400]
     guard let last = text.utf8.last, let unit = units[last],
         let count = wholeNumber(String(text.unicodeScalars.dropLast()), in: 0...1_000_000)

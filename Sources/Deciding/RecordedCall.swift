@@ -154,6 +154,9 @@ package struct Replayed: Hashable, Sendable {
         return words.isEmpty ? word.rawValue : "\(word.rawValue) \(words.joined(separator: ", "))"
     }
 
+    /// Who must answer an ask: `oncall or secops`; empty for anything else.
+    package var approvers: String { (terms?.quorums ?? []).map(\.described).joined(separator: "; and ") }
+
     fileprivate init(_ decision: Decision) {
         switch decision {
         case .allow(let allowance):

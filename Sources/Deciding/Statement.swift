@@ -175,7 +175,8 @@ extension Statement {
         }
         guard !keys.isEmpty else { return (self, []) }
         let assumed = Statement(
-            id: id, rule: rule, file: file, line: line, digest: digest, agents: agents, scope: scope)
+            id: id, rule: rule, file: file, line: line, digest: digest, agents: agents, scope: scope,
+            limit: limit)
         return (assumed, keys)
     }
 }

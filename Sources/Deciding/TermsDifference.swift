@@ -66,7 +66,8 @@ extension ApprovalTerms.Quorum {
             }
     }
 
-    fileprivate var described: String {
+    /// `oncall or secops`; `oncall and 2 of secops`.
+    var described: String {
         anyOne
             ? needs.map(\.name).joined(separator: " or ")
             : needs.map { $0.count == 1 ? $0.name : "\($0.count) of \($0.name)" }.joined(separator: " and ")

@@ -71,10 +71,10 @@ private struct KeyWriting {
     }
 
     /// `password` of `aws:requesttag/password` and of `kms:encryptioncontext:password`.
-    private static func ownName(_ name: String) -> String {
+    private static func ownName(_ name: String) -> Substring.UTF8View {
         let bytes = name.utf8
-        guard let mark = bytes.lastIndex(where: { $0 == 0x3A || $0 == 0x2F }) else { return name }
-        return String(name[bytes.index(after: mark)...])
+        guard let mark = bytes.lastIndex(where: { $0 == 0x3A || $0 == 0x2F }) else { return bytes[...] }
+        return bytes[bytes.index(after: mark)...]
     }
 
     /// Yes and no are no secrets.

@@ -7,6 +7,8 @@ package struct LogEntries: ~Copyable {
     private let first: EntryID
     /// Entries so far, those before the first wanted one included.
     package private(set) var count = 0
+    private var place = LogWalker.Place(file: segmentName(1), line: 0)
+    private var last: EntryID
 
     /// The entries of the log in `folder` from `first` on. Earlier ones are checked and passed over.
     ///
@@ -14,6 +16,7 @@ package struct LogEntries: ~Copyable {
     package init(folder: String, from first: EntryID = EntryID(seq: 1)) throws(LogError) {
         walker = try LogWalker(folder: folder)
         self.first = first
+        last = first
     }
 
     /// The next entry that stands; nil at the end. Unsure ones are passed over.
@@ -22,13 +25,21 @@ package struct LogEntries: ~Copyable {
     package mutating func next() throws(LogError) -> StoredEntry? {
         while let step = try walker.next() {
             switch step {
-            case .entry(let entry, _), .gap(let entry, _, _):
+            case .entry(let entry, let place), .gap(let entry, _, let place):
                 count += 1
+                (self.place, last) = (place, entry.id)
                 if entry.id >= first { return entry }
             case .unsure, .tornTail: continue
             }
         }
         return nil
+    }
+}
+
+extension LogEntries {
+    /// The entry that ``next()`` gave last is not what its type must be, and why: with its file and line.
+    package func bad(_ why: String) -> LogError {
+        .damaged(BadEntry(file: place.file, line: place.line, seq: last.seq, why: .unreadable(why)))
     }
 }
 

@@ -24,29 +24,42 @@ package enum Redaction {
     static let depthMax = 48
 
     /// Names, in lower case, whose values are secrets wherever they stand.
-    private static let secretNames: Set<String> = [
-        "secretstring", "secretbinary", "plaintext", "clientsecret", "secret", "secretkey", "secretaccesskey",
-        "sessiontoken", "authtoken", "accesstoken", "refreshtoken", "idtoken", "oauthtoken", "bearertoken",
-        "privatekey", "privatekeyplaintext", "certificateprivatekey", "keymaterial", "encryptedkeymaterial",
-        "ciphertextblob", "apikey", "apikeyvalue", "xapikey", "credentials", "sharedsecret", "presharedkey",
-        "webidentitytoken",
-        "samlassertion", "tokencode", "authenticationcode1", "authenticationcode2", "authparameters",
-        "passphrase",
-        "passcode", "pin", "otp", "securestring",
-    ]
+    private static let secretNames: Set<[UInt8]> = Set(
+        [
+            "secretstring", "secretbinary", "plaintext", "clientsecret", "secret", "secretkey",
+            "secretaccesskey",
+            "sessiontoken", "authtoken", "accesstoken", "refreshtoken", "idtoken", "oauthtoken",
+            "bearertoken",
+            "privatekey", "privatekeyplaintext", "certificateprivatekey", "keymaterial",
+            "encryptedkeymaterial",
+            "ciphertextblob", "apikey", "apikeyvalue", "xapikey", "credentials", "sharedsecret",
+            "presharedkey",
+            "webidentitytoken",
+            "samlassertion", "tokencode", "authenticationcode1", "authenticationcode2", "authparameters",
+            "passphrase",
+            "passcode", "pin", "otp", "securestring",
+        ].map { Array($0.utf8) })
     /// Endings and beginnings of such names.
     private static let secretMarks = [
         "password", "passwd", "privatekey", "secretkey", "clientsecret", "authtoken",
-    ]
+    ].map { Array($0.utf8) }
     /// Maps whose every value is taken for a secret: a function's environment.
     private static let secretMaps: Set<String> = [
         "environment", "environmentvariables", "secureenvironmentvariables",
     ]
 
-    static func isSecret(_ name: String) -> Bool {
-        let lower = name.asciiLowercased.filter { $0 != "-" && $0 != "_" }
+    /// Whether a value under this name, in any case, is a secret. By bytes: it is asked of every condition
+    /// key of every call.
+    static func isSecret(_ name: String) -> Bool { isSecret(name.utf8) }
+
+    static func isSecret(_ name: some Sequence<UInt8>) -> Bool {
+        var lower: [UInt8] = []
+        lower.reserveCapacity(32)
+        for byte in name where byte != 0x2D && byte != 0x5F { lower.append(byte.lowercased) }
         return secretNames.contains(lower)
-            || secretMarks.contains { lower.hasSuffix($0) || lower.hasPrefix($0) }
+            || secretMarks.contains { mark in
+                lower.starts(with: mark) || lower.suffix(mark.count).elementsEqual(mark)
+            }
     }
 
     static func redact(_ value: JSON, depth: Int) -> JSON {

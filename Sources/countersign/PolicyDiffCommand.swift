@@ -10,15 +10,25 @@ extension PolicyCommand {
             discussion: """
                 Exit code 0 when every call is decided alike, 1 when some are not, 2 when that cannot be told.
                 With --no-new-access 0 when nothing gets through more easily than before, else 1.
+                With --replay only recorded calls are compared, with no grant at hand; 2 also when of one of
+                them nobody can tell.
                 """)
         @Argument(help: "The folder of policies as they are.") var old: String
         @Argument(help: "The folder of policies as they shall be.") var new: String
         @Flag(help: "Fail on new access and on gates that are lost or weaker, and on nothing else.")
         var noNewAccess = false
+        @OptionGroup var options: ReplayOptions
         @Flag(help: "Print one JSON object.") var json = false
+
+        func validate() throws {
+            guard options.replay != nil || (options.since == nil && options.agent == nil) else {
+                throw ValidationError("--since and --agent choose calls of the log that --replay names")
+            }
+        }
 
         func run() throws {
             try orCannotTell {
+                if options.replay != nil { return try replay() }
                 let report = try diffPolicies(from: old, to: new)
                 print(json ? String(decoding: report.json.canonical, as: UTF8.self) : report.text)
                 if noNewAccess {
@@ -31,6 +41,13 @@ extension PolicyCommand {
                 case .undecided: throw Exit.cannotTell
                 }
             }
+        }
+
+        private func replay() throws {
+            let report = try replayPolicies(from: old, to: new, over: options.selection())
+            print(json ? report.json.text : report.text)
+            if noNewAccess ? report.widens : report.isChanged { throw Exit.no }
+            if report.isUntold { throw Exit.cannotTell }
         }
     }
 }

@@ -131,7 +131,9 @@ import Vocabulary
         let policy = try PolicySet.load(files: files, actions: ActionNames(.builtIn))
         let lint = Lint(files: files, policy: policy, catalog: Self.catalog, at: Self.today)
         #expect(Lint.shadowed(lint).count == 100)
-        let compared = lint.statements.map { lint.covering.candidates(for: $0, in: Self.catalog).count }
+        let compared = lint.statements.map {
+            lint.covering.candidates(for: $0, with: Effect.allCases, in: Self.catalog).count
+        }
         #expect(compared.max() ?? 0 <= 2, "each is compared with itself and the denial of its bucket")
     }
 }

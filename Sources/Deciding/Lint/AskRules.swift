@@ -125,8 +125,8 @@ extension Lint {
                     }
                     && state.actions.numbers.contains { number in
                         one.actions.contains(number)
-                            && lint.sensitivities(of: number).contains {
-                                one.grades(at: lint.at)[lint.catalog.actions[number].level, $0] != .no
+                            && lint.catalog.actions[number].sensitivities.contains {
+                                one.grades[lint.catalog.actions[number].level, $0] != .no
                             }
                     }
             }
@@ -200,8 +200,7 @@ extension Lint {
                 return others.sorted().compactMap { number in
                     let opener = openers[number]?.prefix(CoveringIndex.candidateCountMax).first { other in
                         (one.permits ? !other.actions.contains(own) : true)
-                            && other.grades(at: lint.at).opens(
-                                lint.catalog.actions[number], lint.sensitivities(of: number))
+                            && other.grades.opens(lint.catalog.actions[number])
                             && other.agentsMeet(one) && other.resourcesMeet(one)
                             && !lint.isGated(other, number)
                     }
@@ -222,7 +221,6 @@ extension Lint {
     static func headBesideGate(_ lint: Lint) -> [Remark] {
         lint.each { one in
             guard one.statement.effect.asks else { return [] }
-            let grades = one.grades(at: lint.at)
             return one.actionPatterns.compactMap { pattern, source in
                 guard pattern.literal != nil, let number = lint.catalog.numbers(of: pattern).first else {
                     return nil
@@ -234,7 +232,7 @@ extension Lint {
                 }
                 let names = "`\(first.name)`" + (showing.count > 1 ? " and \(showing.count - 1) more" : "")
                 let opener = lint.opener(of: number, showing: .metadata, for: one)
-                if one.permits || grades[known.level, .metadata] == .no, let opener {
+                if one.permits || one.grades[known.level, .metadata] == .no, let opener {
                     return one.remark(
                         at: source,
                         "\(names), which \(showing.count > 1 ? "need" : "needs") "
@@ -245,7 +243,7 @@ extension Lint {
                         mend:
                             "ask with `RequireApproval` and no condition on sensitivity, if that is too much")
                 }
-                guard grades[known.level, .metadata] != .no,
+                guard one.grades[known.level, .metadata] != .no,
                     let head = showing.first(where: { $0.operation.method == "HEAD" })
                 else { return nil }
                 return one.remark(
@@ -263,22 +261,26 @@ extension Lint {
     private func opener(
         of number: Int, showing sensitivity: Sensitivity, for one: LintedStatement
     ) -> LintedStatement? {
-        covering.candidates(for: one, of: number, in: catalog).lazy.map { statements[$0] }.first { other in
-            other.statement.effect == .allow && other.actions.contains(number) && !other.hasFurtherConditions
-                && other.grades(at: at)[catalog.actions[number].level, sensitivity] == .yes
-                && other.agentsMeet(one) && other.resourcesMeet(one)
-        }
+        covering.candidates(for: one, of: number, with: [.allow], in: catalog).lazy.map { statements[$0] }
+            .first { other in
+                other.statement.effect == .allow && other.actions.contains(number)
+                    && !other.hasFurtherConditions
+                    && other.grades[catalog.actions[number].level, sensitivity] == .yes
+                    && other.agentsMeet(one) && other.resourcesMeet(one)
+            }
     }
 
     /// Whether a `Deny` or `RequireApproval` holds back action `number` wherever `one` allows it.
     private func isGated(_ one: LintedStatement, _ number: Int) -> Bool {
-        covering.candidates(for: one, of: number, in: catalog).contains { place in
+        covering.candidates(for: one, of: number, with: [.deny, .requireApproval], in: catalog).contains {
+            place in
             let other = statements[place]
             guard !other.permits, !other.hasFurtherConditions, other.actions.contains(number) else {
                 return false
             }
-            let grades = other.grades(at: at)
-            return sensitivities(of: number).allSatisfy { grades[catalog.actions[number].level, $0] != .no }
+            return catalog.actions[number].sensitivities.allSatisfy {
+                other.grades[catalog.actions[number].level, $0] != .no
+            }
                 && other.agentsCover(one) && other.resourcesCover(one)
         }
     }
@@ -286,8 +288,8 @@ extension Lint {
 
 extension Grades {
     /// Whether some operation of the action gets through.
-    fileprivate func opens(_ known: LintCatalog.KnownAction, _ sensitivities: Set<Sensitivity>) -> Bool {
-        sensitivities.contains { self[known.level, $0] == .yes }
+    fileprivate func opens(_ known: LintCatalog.KnownAction) -> Bool {
+        known.sensitivities.contains { self[known.level, $0] == .yes }
     }
 }
 

@@ -21,9 +21,15 @@ struct CoveringIndex: Sendable {
         }
     }
 
-    /// By one action, `s3:getobject`; by a service for patterns, `s3:`; and `*` for those that any action may
-    /// meet.
-    private var shelves: [String: Shelf] = [:]
+    /// Where a statement stands.
+    private struct Key: Hashable {
+        let effect: Effect
+        /// One action, `s3:getobject`; a service for patterns, `s3:`; and `*` for those that any action may
+        /// meet.
+        let action: String
+    }
+
+    private var shelves: [Key: Shelf] = [:]
 
     init(_ statements: [LintedStatement]) {
         // Those with few conditions first: they cover most.
@@ -33,24 +39,28 @@ struct CoveringIndex: Sendable {
         for place in order {
             let scope = statements[place].scope
             let heads = Array(Set(scope.exceptsResources ? [[]] : scope.resources.map { head(of: $0.text) }))
-            for key in Self.keys(of: scope) { shelves[key, default: Shelf()].add(place, heads) }
+            for action in Self.keys(of: scope) {
+                let key = Key(effect: statements[place].statement.effect, action: action)
+                shelves[key, default: Shelf()].add(place, heads)
+            }
         }
     }
 
-    /// The places of the statements that may cover `statement`, itself among them; of those that cover it in
-    /// action `number` alone where one is given.
+    /// The places of the statements of `effects` that may cover `statement`, itself among them; of those that
+    /// cover it in action `number` alone where one is given.
     func candidates(
-        for statement: LintedStatement, of number: Int? = nil, in catalog: LintCatalog
+        for statement: LintedStatement, of number: Int? = nil, with effects: [Effect], in catalog: LintCatalog
     ) -> [Int] {
-        var keys = ["*"]
+        var actions = ["*"]
         if let number = number ?? (statement.actions.isOpen ? nil : statement.actions.numbers.first) {
             let action = catalog.actions[number].action
-            keys += ["\(action.prefix):", "\(action.prefix):\(action.name.asciiLowercased)"]
+            actions += ["\(action.prefix):", "\(action.prefix):\(action.name.asciiLowercased)"]
         }
         let scope = statement.scope
         let own = scope.exceptsResources ? [] : scope.resources.first.map { head(of: $0.text) } ?? []
         var found: [Int] = []
         var seen: Set<Int> = []
+        let keys = effects.flatMap { effect in actions.map { Key(effect: effect, action: $0) } }
         for shelf in keys.compactMap({ shelves[$0] }) {
             for length in shelf.lengths.sorted() where length <= own.count {
                 for place in shelf.byHead[Array(own[..<length])] ?? [] where seen.insert(place).inserted {
@@ -84,18 +94,19 @@ extension LintedStatement {
 
     /// Whether every agent of `other` is one of this statement.
     func agentsCover(_ other: LintedStatement) -> Bool {
-        statement.agents.allSatisfy { broad in
-            other.statement.agents.contains { narrow in
-                narrow.allSatisfy { one in broad.contains { $0.matchesEvery(one.symbols[...]) } }
+        agents.allSatisfy { broad in
+            other.agents.contains { narrow in
+                narrow.allSatisfy { one in broad.contains { $0.covers(one) } }
             }
         }
     }
 
-    /// Whether some agent may be one of both.
+    /// Whether some agent may be one of both, and of all that a document and its statement say.
     func agentsMeet(_ other: LintedStatement) -> Bool {
-        (statement.agents + other.statement.agents).allSatisfy { some in
-            (statement.agents + other.statement.agents).allSatisfy { others in
-                some.contains { one in others.contains { $0.matchesSome(one.symbols[...]) } }
+        let all = agents + other.agents
+        return all.indices.allSatisfy { place in
+            all[..<place].allSatisfy { some in
+                some.contains { one in all[place].contains { one.meets($0) } }
             }
         }
     }
@@ -176,15 +187,36 @@ extension Condition {
     }
 }
 
-extension Pattern {
-    /// The pattern as a text with unknown runs.
-    var symbols: [Symbol] {
-        tokens.map { token in
+/// A pattern of agents, and what it is as a text that others are tried on.
+struct AgentText: Sendable {
+    private let pattern: Pattern
+    /// The name, where it is one.
+    private let name: [UInt32]?
+    private let symbols: [Symbol]
+
+    init(_ pattern: Pattern) {
+        self.pattern = pattern
+        name = pattern.literalText?.unicodeScalars.map(\.value)
+        symbols = pattern.tokens.map { token in
             switch token {
             case .scalar(let value), .letter(let value): .scalar(value)
             case .one, .oneAmidAny: .someAlphanumeric
             case .any: .unknown
             }
+        }
+    }
+
+    func covers(_ other: AgentText) -> Bool {
+        guard let name = other.name else { return pattern.matchesEvery(other.symbols[...]) }
+        return self.name.map { $0 == name } ?? pattern.matches(name[...])
+    }
+
+    func meets(_ other: AgentText) -> Bool {
+        switch (name, other.name) {
+        case (let name?, let other?): name == other
+        case (_, let name?): pattern.matches(name[...])
+        case (let name?, nil): other.pattern.matches(name[...])
+        case (nil, nil): pattern.matchesSome(other.symbols[...])
         }
     }
 }

@@ -64,7 +64,7 @@ extension Lint {
                 at: source,
                 "the gateway cannot know `\(shown(source.text))`\(on): "
                     + (one.permits
-                        ? "`\(one.statement.id)` never matches there"
+                        ? "`\(one.statement.id)` never matches\(isAll ? "" : " there")"
                         : "the condition holds nothing back, and `\(one.statement.id)` matches "
                             + "whatever it is"),
                 mend: "judge by what requests say: `countersign catalog show SERVICE:OPERATION` lists it",

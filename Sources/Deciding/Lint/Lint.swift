@@ -24,7 +24,9 @@ struct Lint: Sendable {
             let key = [scope.exceptsActions ? "!" : ""] + scope.actions.map(\.text)
             let actions = sets[key] ?? ActionSet(scope, in: catalog)
             sets[key] = actions
-            return LintedStatement(statement: statement, source: source, actions: actions)
+            return LintedStatement(
+                statement: statement, source: source, actions: actions,
+                grades: Grades(scope.conditions, at: at))
         }
         (self.policy, self.catalog, self.at) = (policy, catalog, at)
         formats = ResourceFormats(catalog.formats, patterns: statements.flatMap(\.statement.scope.resources))
@@ -87,6 +89,18 @@ struct LintedStatement: Sendable {
     let statement: Statement
     let source: StatementSource
     let actions: ActionSet
+    /// What a call of some access level and sensitivity makes of the statement's conditions on these two.
+    let grades: Grades
+    /// Its agents, ready to be compared with others.
+    let agents: [[AgentText]]
+
+    init(statement: Statement, source: StatementSource, actions: ActionSet, grades: Grades) {
+        self.statement = statement
+        self.source = source
+        self.actions = actions
+        self.grades = grades
+        agents = statement.agents.map { $0.map(AgentText.init) }
+    }
 
     var scope: Statement.Scope { statement.scope }
     var permits: Bool { statement.effect.permits }
@@ -120,12 +134,30 @@ struct LintedStatement: Sendable {
     }
 }
 
+extension Condition {
+    /// Keys of the circumstances of a call, that AWS has for calls of every kind.
+    private static let circumstances: Set<String> = [
+        "aws:currenttime", "aws:epochtime", "aws:requestedregion", "aws:securetransport", "aws:useragent",
+        "aws:viaawsservice", "aws:principalisawsservice", "aws:principalaccount", "aws:calledvia",
+        "aws:calledviafirst", "aws:calledvialast", "aws:sourceaccount", "aws:sourcearn",
+    ]
+
+    /// Whether it is about the circumstances of a call alone.
+    fileprivate var isOfCircumstances: Bool {
+        switch key {
+        case .request(let name): Self.circumstances.contains(name)
+        case .own(.agent), .own(.session), .own(.strength), .own(.task), .own(.wireProtocol), .own(.hourUTC):
+            true
+        case .own: false
+        }
+    }
+}
+
 // MARK: - What own keys let through
 
 extension LintedStatement {
-    /// What a call of some access level and sensitivity makes of the statement's conditions on these two;
-    /// other conditions are left aside.
-    func grades(at: Instant) -> Grades { Grades(scope.conditions, at: at) }
+    /// Whether a condition narrows what it is about: not who calls, when, from where and how.
+    var isNarrowed: Bool { scope.conditions.contains { !Grades.judges($0) && !$0.isOfCircumstances } }
 
     /// Whether it has conditions that ``Grades`` leaves aside.
     var hasFurtherConditions: Bool { scope.conditions.contains { !Grades.judges($0) } }
@@ -134,6 +166,8 @@ extension LintedStatement {
 /// The answer of a statement's conditions on access level, mutation and sensitivity to each of their values.
 struct Grades {
     private let truths: [Truth]
+    private static let open = Array(
+        repeating: Truth.yes, count: AccessLevel.allCases.count * Sensitivity.allCases.count)
 
     static func judges(_ condition: Condition) -> Bool {
         switch condition.key {
@@ -144,9 +178,8 @@ struct Grades {
 
     init(_ conditions: [Condition], at: Instant) {
         let judged = conditions.filter(Self.judges)
-        let levels = AccessLevel.allCases.count * Sensitivity.allCases.count
         guard !judged.isEmpty else {
-            truths = Array(repeating: .yes, count: levels)
+            truths = Self.open
             return
         }
         truths = AccessLevel.allCases.flatMap { level in

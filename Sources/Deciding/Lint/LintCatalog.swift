@@ -24,6 +24,8 @@ final class LintCatalog: Sendable {
         /// Empty where the catalog lists no operation for it: some are permissions without an operation,
         /// others are named by code.
         fileprivate(set) var uses: [Use] = []
+        /// What the operations that need it lay open; data where the catalog lists none.
+        fileprivate(set) var sensitivities: [Sensitivity] = [.data]
 
         /// The operation of the action's own whose reply holds credentials; nil where there is none. Others
         /// that need the action beside their own do not make it one that gives credentials away.
@@ -36,6 +38,8 @@ final class LintCatalog: Sendable {
     /// Which of ``actions`` are of a prefix.
     let ranges: [String: Range<Int>]
     let formats: ARNFormats
+    /// Those of ``actions`` whose own operation vends credentials.
+    let vending: [Int]
 
     init(_ catalog: Catalog) {
         self.catalog = catalog
@@ -59,6 +63,14 @@ final class LintCatalog: Sendable {
                 actions[place].uses.append(Use(operation: operation, action: action, number: number))
             }
         }
+        for place in actions.indices where !actions[place].uses.isEmpty {
+            let rated = Set(actions[place].uses.map(\.operation.sensitivity))
+            // What is not rated counts as data.
+            actions[place].sensitivities = [.metadata, .data, .credential].filter {
+                rated.contains($0) || $0 == .data && rated.contains(.unrated)
+            }
+        }
+        vending = actions.indices.filter { actions[$0].vendingUse != nil }
         (self.actions, self.ranges) = (actions, ranges)
         formats = ARNFormats(actions)
     }

@@ -193,19 +193,22 @@ private struct ARNPieces {
 
     /// Whether some text is of both: reachable pairs of places, each taken once.
     private static func meet(_ left: [Piece], _ right: [Piece]) -> Bool {
-        var seen: Set<[Int]> = []
-        var open = [[0, 0]]
+        let width = right.count + 1
+        var seen = [Bool](repeating: false, count: (left.count + 1) * width)
+        var open = [0]
         while let place = open.popLast() {
-            guard seen.insert(place).inserted else { continue }
-            let (at, other) = (place[0], place[1])
+            guard !seen[place] else { continue }
+            seen[place] = true
+            let (at, other) = (place / width, place % width)
             if at == left.count, other == right.count { return true }
+            guard at < left.count else { continue }
             // A `*` may hold nothing more.
-            if at < left.count, left[at] == .any { open.append([at + 1, other]) }
-            guard at < left.count, other < right.count, agree(left[at], right[other]) else { continue }
+            if left[at] == .any { open.append(place + width) }
+            guard other < right.count, agree(left[at], right[other]) else { continue }
             // One character of both; a `*` and a variable may go on.
             for next in left[at] == .any ? [at, at + 1] : [at + 1] {
-                open.append([next, other + 1])
-                if case .run = right[other] { open.append([next, other]) }
+                open.append(next * width + other + 1)
+                if case .run = right[other] { open.append(next * width + other) }
             }
         }
         return false

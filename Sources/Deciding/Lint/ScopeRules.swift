@@ -7,15 +7,16 @@ extension Lint {
     /// `Allow` of every action on every resource, under no condition.
     static func allowEverything(_ lint: Lint) -> [Remark] {
         lint.eachAllow { one in
-            guard one.actions.isOpen, one.scope.conditions.isEmpty, one.isForAll || one.scope.exceptsResources
-            else { return [] }
+            guard one.opensEverything else { return [] }
             let what = one.scope.exceptsActions ? "every action but those of `NotAction`" : "every action"
             let on = one.scope.exceptsResources ? "all but some resources" : "every resource"
             return [
                 one.remark(
                     at: one.source.actions.first ?? one.source.actionKey,
-                    "`\(one.statement.id)` allows \(what) on \(on)",
-                    mend: "name what the agent needs, or let it ask: `Effect: AllowWithApproval`")
+                    "`\(one.statement.id)` allows \(what) on \(on)"
+                        + (one.scope.conditions.isEmpty ? "" : ": its conditions say who and when, not what"),
+                    mend: "name what the agent needs, or let it ask: `Effect: AllowWithApproval`",
+                    level: one.scope.conditions.isEmpty ? nil : .warning)
             ]
         }
     }
@@ -23,16 +24,13 @@ extension Lint {
     /// `Allow` of writes by a wildcard on every resource, where no condition narrows it.
     static func allowWideWrites(_ lint: Lint) -> [Remark] {
         lint.eachAllow { one in
-            guard !one.hasFurtherConditions, !(one.actions.isOpen && one.scope.conditions.isEmpty) else {
-                return []
-            }
-            let grades = one.grades(at: lint.at)
+            guard !one.isNarrowed, !one.opensEverything else { return [] }
             return one.actionPatterns.flatMap { pattern, source -> [Remark] in
                 guard pattern.literal == nil, let wide = lint.wideResource(of: one) else { return [] }
                 let writes = lint.catalog.numbers(of: pattern).filter { number in
                     let known = lint.catalog.actions[number]
                     return known.level.mutates && lint.isWide(wide.pattern, number)
-                        && lint.sensitivities(of: number).contains { grades[known.level, $0] == .yes }
+                        && known.sensitivities.contains { one.grades[known.level, $0] == .yes }
                 }
                 guard !writes.isEmpty else { return [] }
                 return [
@@ -79,10 +77,8 @@ extension Lint {
     /// `Allow` of what users stored, or of secrets, by a wildcard or on every resource.
     static func sensitiveReadAllowed(_ lint: Lint) -> [Remark] {
         lint.eachAllow { one in
-            guard !one.hasFurtherConditions, !one.actions.isOpen || !one.scope.conditions.isEmpty,
-                let wide = lint.wideResource(of: one)
+            guard !one.isNarrowed, !one.opensEverything, let wide = lint.wideResource(of: one)
             else { return [] }
-            let grades = one.grades(at: lint.at)
             return zip(one.scope.exceptsActions ? [] : one.scope.actions, one.source.actions)
                 .flatMap { pattern, source -> [Remark] in
                     let opened = lint.catalog.numbers(of: pattern).filter {
@@ -92,8 +88,8 @@ extension Lint {
                         let found = opened.filter { number in
                             // What vends by name has a rule of its own.
                             (pattern.literal == nil || lint.catalog.actions[number].vendingUse == nil)
-                                && lint.sensitivities(of: number).contains(sensitivity)
-                                && grades[lint.catalog.actions[number].level, sensitivity] == .yes
+                                && lint.catalog.actions[number].sensitivities.contains(sensitivity)
+                                && one.grades[lint.catalog.actions[number].level, sensitivity] == .yes
                                 && !lint.isHeldBack(one, number, sensitivity)
                         }
                         guard !found.isEmpty else { return nil }
@@ -102,10 +98,7 @@ extension Lint {
                             at: source,
                             "`\(shown(source.text))` opens \(what) on `\(shown(wide.source.text))`"
                                 + (pattern.literal == nil ? ": " + lint.listed(found) : ""),
-                            mend:
-                                "name the resources, add `StringEquals: "
-                                + "{countersign:Sensitivity: metadata}`, "
-                                + "or let it ask",
+                            mend: lint.mend(found),
                             level: sensitivity == .credential ? .error : nil)
                     }
                 }
@@ -175,13 +168,12 @@ extension Lint {
         lint.eachPermitting { one in
             let named = Set(
                 one.scope.actions.compactMap { $0.literal == nil ? nil : $0.text.asciiLowercased })
-            let grades = one.grades(at: lint.at)
             return one.actionPatterns.compactMap { pattern, source in
                 guard pattern.literal == nil else { return nil }
-                let vending = lint.catalog.numbers(of: pattern).filter { number in
+                let vending = lint.catalog.vending.filter { number in
                     let known = lint.catalog.actions[number]
-                    guard let use = known.vendingUse else { return false }
-                    return grades[known.level, use.operation.sensitivity] == .yes
+                    guard let use = known.vendingUse, pattern.matches(known.action) else { return false }
+                    return one.grades[known.level, use.operation.sensitivity] == .yes
                         && !named.contains(known.action.description.asciiLowercased)
                 }
                 guard !vending.isEmpty else { return nil }
@@ -218,6 +210,15 @@ extension Lint {
     }
 }
 
+extension LintedStatement {
+    /// Whether it allows all there is, but for exceptions, whatever the conditions say of who, when and
+    /// where.
+    fileprivate var opensEverything: Bool {
+        let isWhole = actions.isOpen && (isForAll || scope.exceptsResources)
+        return isWhole && !isNarrowed && !scope.conditions.contains(where: Grades.judges)
+    }
+}
+
 extension Lint {
     /// The first resource of `one` that is every one of some action's; nil where none is.
     fileprivate func wideResource(of one: LintedStatement) -> (pattern: ResourcePattern, source: Fields.Text)?
@@ -231,22 +232,25 @@ extension Lint {
         formats.isWide(pattern, for: number)
     }
 
-    /// What the operations that need action `number` lay open; data where the catalog lists none.
-    func sensitivities(of number: Int) -> Set<Sensitivity> {
-        let rated = catalog.actions[number].uses.map {
-            $0.operation.sensitivity == .unrated ? .data : $0.operation.sensitivity
+    /// What to do about reads that show too much.
+    private func mend(_ numbers: [Int]) -> String {
+        let hasNone = numbers.allSatisfy {
+            if case .nothing = formats.taking(of: $0) { true } else { false }
         }
-        return Set(rated.isEmpty ? [.data] : rated)
+        return hasNone
+            ? "IAM has no resource of it to name: let it ask, if its answers are not for the agent"
+            : "name the resources, add `StringEquals: {countersign:Sensitivity: metadata}`, or let it ask"
     }
 
     /// Whether some `Deny` or `RequireApproval` holds back whatever `one` lets through of action `number`.
     private func isHeldBack(_ one: LintedStatement, _ number: Int, _ sensitivity: Sensitivity) -> Bool {
-        covering.candidates(for: one, of: number, in: catalog).contains { place in
+        covering.candidates(for: one, of: number, with: [.deny, .requireApproval], in: catalog).contains {
+            place in
             let other = statements[place]
             guard !other.permits, !other.hasFurtherConditions, other.actions.contains(number) else {
                 return false
             }
-            return other.grades(at: at)[catalog.actions[number].level, sensitivity] == .yes
+            return other.grades[catalog.actions[number].level, sensitivity] == .yes
                 && other.agentsCover(one) && other.resourcesCover(one)
         }
     }

@@ -5,17 +5,14 @@ import Vocabulary
 extension Lint {
     /// A statement that never decides, since another one that covers it goes first.
     static func shadowed(_ lint: Lint) -> [Remark] {
-        lint.eachCovered { one, other in
-            let says: String
+        lint.eachCovered(by: { _ in [.deny, .requireApproval] }) { one, other in
             switch (one.statement.effect, other.statement.effect) {
-            case (.allow, .deny), (.allowWithApproval, .deny), (.requireApproval, .deny):
-                says = "denies all of it"
-            case (.allow, .requireApproval): says = "asks for all of it"
-            case (.allowWithApproval, .requireApproval): says = "asks for all of it on its own terms"
-            case (.allow, .allow), (.deny, .deny), (.allow, .allowWithApproval), (.deny, _),
-                (.allowWithApproval, .allow), (.allowWithApproval, .allowWithApproval), (.requireApproval, _):
-                return nil
+            case (.allow, .deny), (.allowWithApproval, .deny), (.requireApproval, .deny): true
+            case (.allow, .requireApproval), (.allowWithApproval, .requireApproval): !one.counts
+            case (.allow, _), (.deny, _), (.allowWithApproval, _), (.requireApproval, _): false
             }
+        } says: { one, other in
+            let says = other.statement.effect == .deny ? "denies all of it" : "asks for all of it"
             return one.remark(
                 at: one.source.effect, "`\(one.statement.id)` never decides: \(other.reference) \(says)",
                 mend: "take it out, or narrow the other one")
@@ -24,11 +21,14 @@ extension Lint {
 
     /// A statement that another of its effect says already.
     static func duplicate(_ lint: Lint) -> [Remark] {
-        lint.eachCovered { one, other in
-            guard one.statement.rule == other.statement.rule else { return nil }
-            // Of two that say the same, the one whose id comes later is one too many.
-            if one.covers(other), one.statement.id < other.statement.id { return nil }
-            return one.remark(
+        lint.eachCovered(by: { [$0.statement.effect] }) { one, other in
+            // Of two limits that are alike the narrower statement's is never met first.
+            one.statement.rule == other.statement.rule
+                && (!one.counts || one.statement.limit == other.statement.limit)
+                // Of two that say the same, the one whose id comes later is one too many.
+                && (other.statement.id < one.statement.id || other.covers(one) && !one.covers(other))
+        } says: { one, other in
+            one.remark(
                 at: one.source.effect,
                 "`\(one.statement.id)` adds nothing: \(other.reference) says it already",
                 mend: "take it out")
@@ -37,10 +37,9 @@ extension Lint {
 
     /// An `AllowWithApproval` that never asks, since an `Allow` opens all of it.
     static func askNeverAsks(_ lint: Lint) -> [Remark] {
-        lint.eachCovered { one, other in
-            guard one.statement.effect == .allowWithApproval, other.statement.effect == .allow else {
-                return nil
-            }
+        lint.eachCovered(by: { $0.statement.effect == .allowWithApproval ? [.allow] : [] }) { one, _ in
+            !one.counts
+        } says: { one, other in
             let rest =
                 one.isForAll
                 ? ", so it asks only for calls that do not name their resource" : ", so it never asks"
@@ -50,19 +49,22 @@ extension Lint {
         }
     }
 
-    /// What `look` says of each statement and the first other one that covers it and of which it has
-    /// something to say.
-    private func eachCovered(_ look: (LintedStatement, LintedStatement) -> Remark?) -> [Remark] {
+    /// What there is to say of each statement and the first other one, of `effects`, that covers it and for
+    /// which `matters`.
+    private func eachCovered(
+        by effects: (LintedStatement) -> [Effect],
+        where matters: (LintedStatement, LintedStatement) -> Bool,
+        says: (LintedStatement, LintedStatement) -> Remark
+    ) -> [Remark] {
         statements.enumerated().compactMap { place, one in
-            for candidate in covering.candidates(for: one, in: catalog) where candidate != place {
+            let candidates = covering.candidates(for: one, with: effects(one), in: catalog)
+            let found = candidates.first { candidate in
                 let other = statements[candidate]
-                // The cheap question first: most pairs have nothing to say.
-                guard let remark = look(one, other), other.covers(one), !names(one, whatVends: other) else {
-                    continue
-                }
-                return remark
+                // The cheap question first: most pairs do not matter.
+                return candidate != place && matters(one, other) && other.covers(one)
+                    && !names(one, whatVends: other)
             }
-            return nil
+            return found.map { says(one, statements[$0]) }
         }
     }
 
@@ -78,4 +80,9 @@ extension Lint {
             }
         }
     }
+}
+
+extension LintedStatement {
+    /// Whether it has a limit, which counts what it matches whichever statement decides.
+    fileprivate var counts: Bool { statement.limit != nil }
 }

@@ -28,10 +28,11 @@ extension Lint {
     /// A statement whose actions are none of the level or sensitivity that its conditions want.
     private func gradeContradiction(_ one: LintedStatement) -> [Remark] {
         guard let line = one.lines.first(where: { Grades.judges($0.condition) }) else { return [] }
-        let grades = one.grades(at: at)
         func lets(_ truth: Truth) -> Bool { one.permits ? truth == .yes : truth != .no }
         let isMeetable = one.actions.numbers.contains { number in
-            sensitivities(of: number).contains { lets(grades[catalog.actions[number].level, $0]) }
+            catalog.actions[number].sensitivities.contains {
+                lets(one.grades[catalog.actions[number].level, $0])
+            }
                 // A call that code names, or none: its sensitivity is not known here.
                 || catalog.actions[number].uses.isEmpty
         }

@@ -1,7 +1,9 @@
 import Vocabulary
 
 /// One line of a `Condition` block: an operator, a key, and the values it is compared with.
-struct Condition: Hashable, Sendable {
+///
+/// A class, as statements are.
+final class Condition: Hashable, Sendable {
     /// How request values are compared with those of the file.
     enum Comparison: Hashable, Sendable {
         /// `String…`: the whole text. Whether case counts and wildcards are such is in the operands.
@@ -78,6 +80,18 @@ struct Condition: Hashable, Sendable {
     let ifExists: Bool
     let quantifier: Quantifier
 
+    init(
+        written: Written, key: Key, comparison: Comparison, isNegated: Bool, ifExists: Bool,
+        quantifier: Quantifier
+    ) {
+        self.written = written
+        self.key = key
+        self.comparison = comparison
+        self.isNegated = isNegated
+        self.ifExists = ifExists
+        self.quantifier = quantifier
+    }
+
     /// What it says, however it is written.
     struct Saying: Hashable, Sendable {
         let key: Key
@@ -92,6 +106,12 @@ struct Condition: Hashable, Sendable {
             key: key, comparison: comparison, isNegated: isNegated, ifExists: ifExists, quantifier: quantifier
         )
     }
+
+    static func == (left: Condition, right: Condition) -> Bool {
+        left.written == right.written && left.saying == right.saying
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(written) }
 
     /// Whether the line holds in `context`.
     ///
@@ -121,6 +141,16 @@ struct Condition: Hashable, Sendable {
             return held == .no && values.allSatisfy(\.isEmpty) ? .unknown : held
         case .any where values.isEmpty: return ifExists ? .unknown : .no
         case .any: return values.reduce(.no) { $0 || test($1, in: context) }
+        }
+    }
+
+    /// Whether it may hold for one resource of an action and not for another: a key of it depends on that.
+    func isOfResource(in context: ConditionContext) -> Bool {
+        if context.isOfResource(key) { return true }
+        switch comparison {
+        case .string(let operands), .arn(let operands):
+            return operands.contains { $0.hasVariables && $0.variables.contains(where: context.isOfResource) }
+        case .bool, .ordered, .binary, .address, .null: return false
         }
     }
 

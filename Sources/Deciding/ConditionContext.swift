@@ -2,7 +2,9 @@ import Recognizing
 import Vocabulary
 
 /// What the condition keys of one pair are worth: the request's own, and those that Deciding computes.
-struct ConditionContext {
+///
+/// A class, so that all statements that are tried look at one; a decision takes it from pair to pair.
+final class ConditionContext {
     /// The keys of our own. A policy may use no other that begins with `countersign:`.
     enum OwnKey: String, CaseIterable {
         case agent = "countersign:Agent"
@@ -44,7 +46,7 @@ struct ConditionContext {
     let meaning: Meaning
     let caller: Caller
     let at: Instant
-    let pair: Pair
+    var pair: Pair
     /// The agent's name as patterns compare it: once for all statements.
     let agent: [UInt32]
 
@@ -63,6 +65,15 @@ struct ConditionContext {
         case .request(let name):
             let value = meaning.keys.value(of: name, for: pair)
             return value == .unknown ? general(name) ?? .unknown : value
+        }
+    }
+
+    /// Whether the value of `key` depends on the pair's resource, and not on its action and the call alone.
+    func isOfResource(_ key: Condition.Key) -> Bool {
+        switch key {
+        case .own: return false
+        case .request(let name):
+            return name.utf8.elementsEqual("aws:resourceaccount".utf8) || meaning.keys.isOfResource(name)
         }
     }
 

@@ -19,23 +19,32 @@ package func decide(
         return .allow(
             Allowance(meaning, grounds: meaning.judgedPairs.map { _ in .alwaysAnswered }, fingerprint: nil))
     }
+    let pairs = meaning.judgedPairs
     var met = MetLimits(meaning, caller: caller, book: limits, at: at)
-    let verdicts = meaning.judgedPairs.map { pair in
-        let context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair)
-        return met.bounded(judge(context, under: policy), context, under: policy)
-    }
-    let denied = zip(meaning.judgedPairs, verdicts).compactMap { pair, verdict -> Denial.Item? in
-        guard case .deny(let reason) = verdict else { return nil }
-        return Denial.Item(pair: pair, reason: reason)
+    var search = StatementSearch(policy, meaning, caller: caller, at: at, first: pairs[0])
+    var verdicts: [Verdict] = []
+    verdicts.reserveCapacity(pairs.count)
+    var (denied, asksAny) = ([Denial.Item](), false)
+    for pair in pairs {
+        search.look(at: pair)
+        var verdict = verdict(on: pair, of: meaning, by: search.found)
+        if policy.hasLimits { verdict = met.bounded(verdict, search.context(of: pair), under: policy) }
+        switch verdict {
+        case .allow: break
+        case .ask: asksAny = true
+        case .deny(let reason): denied.append(.init(pair: pair, reason: reason))
+        }
+        verdicts.append(verdict)
     }
     if !denied.isEmpty { return .deny(Denial(items: denied)) }
     if let reach = met.tooMany {
         return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .limit(reach)) }))
     }
 
-    let question = Question(meaning.judgedPairs, verdicts, limits: met.asking)
+    let question = asksAny ? Question(pairs, verdicts, limits: met.asking) : nil
     let grant = question.flatMap { grants.covering($0, of: meaning.digest, for: caller, at: at) }
     var grounds: [Allowance.Ground] = []
+    grounds.reserveCapacity(pairs.count)
     for verdict in verdicts {
         switch (verdict, question, grant) {
         case (.allow(let statement), _, _): grounds.append(.statement(statement.id))
@@ -52,7 +61,8 @@ package func decide(
 }
 
 extension Meaning {
-    /// The pairs; for a call without any, one that nothing allows, so that the refusal names the call.
+    /// The pairs, at least one: for a call without any, one that nothing allows, so that the refusal names
+    /// the call.
     var judgedPairs: [Pair] {
         guard pairs.isEmpty else { return pairs }
         let action = Action(prefix: service, name: operation)
@@ -63,7 +73,7 @@ extension Meaning {
 /// What policy says of one pair.
 enum Verdict {
     case allow(Statement)
-    case ask(Asked)
+    indirect case ask(Asked)
     case deny(Denial.Reason)
 }
 
@@ -81,32 +91,26 @@ struct Asked {
     }
 }
 
-private func judge(_ context: ConditionContext, under policy: PolicySet) -> Verdict {
-    let resource = ResourceText(context.pair.resource)
-    let matching = policy.candidates(for: context.pair).filter {
-        policy.statements[$0].applies(to: resource, in: context)
-    }
-    .map { policy.statements[$0] }
-    return verdict(on: resource, in: context, by: matching)
-}
-
-/// What `matching`, which are all statements that apply to the pair of `context`, say of it together.
-func verdict(on resource: ResourceText, in context: ConditionContext, by matching: [Statement]) -> Verdict {
-    let (meaning, pair) = (context.meaning, context.pair)
+/// What `matching`, which are all statements that apply to `pair`, in the order of the set, say of it
+/// together.
+func verdict(on pair: Pair, of meaning: Meaning, by matching: [Statement]) -> Verdict {
     // What has no name is nobody's to allow, also under `*`.
     guard !meaning.pairs.isEmpty, pair.action.isNamed else { return .deny(.byDefault) }
-    func those(_ effect: Effect) -> [Statement] { matching.filter { $0.effect == effect } }
-
-    if let denial = those(.deny).first { return .deny(.statement(denial.id)) }
-    let floor = those(.requireApproval)
-    var (allows, asks) = (those(.allow), those(.allowWithApproval))
-    if meaning.vendsCredentials {
-        // The reply holds credentials: what permits must name the action, and something must.
-        (allows, asks) = (allows.filter { $0.names(pair.action) }, asks.filter { $0.names(pair.action) })
-        let isNamed = !allows.isEmpty || !asks.isEmpty || floor.contains { $0.names(pair.action) }
-        if !isNamed { return .deny(matching.isEmpty ? .byDefault : .vendsCredentials) }
+    // The reply may hold credentials: then what permits must name the action, and something must.
+    let vends = meaning.vendsCredentials
+    var (floor, allow, asks, isNamed) = ([Statement](), Statement?.none, [Statement](), !vends)
+    for statement in matching {
+        let names = !vends || statement.names(pair.action)
+        switch statement.effect {
+        case .deny: return .deny(.statement(statement.id))
+        case .requireApproval: floor.append(statement)
+        case .allow: allow = allow ?? (names ? statement : nil)
+        case .allowWithApproval: if names { asks.append(statement) }
+        }
+        isNamed = isNamed || names
     }
-    if resource.isWhollyUnknown {
+    if !isNamed { return .deny(matching.isEmpty ? .byDefault : .vendsCredentials) }
+    if pair.resource.isWhollyUnknown {
         // Nobody can allow what is not named; humans can be asked about it, where policy asks about
         // everything.
         let wide =
@@ -117,17 +121,21 @@ func verdict(on resource: ResourceText, in context: ConditionContext, by matchin
         return .ask(asked)
     }
     if let asked = Asked(floor) { return .ask(asked) }
-    if let allow = allows.first { return .allow(allow) }
+    if let allow { return .allow(allow) }
     return Asked(asks).map(Verdict.ask) ?? .deny(.byDefault)
+}
+
+extension Resource {
+    /// Nothing is known of it, not even its type.
+    fileprivate var isWhollyUnknown: Bool { parts.count == 1 && parts[0] == .unknown }
 }
 
 extension Action {
     /// Whether it names an action: no part is empty, none holds a wildcard.
     fileprivate var isNamed: Bool {
-        let wildcards: [UInt8] = [0x2A, 0x3F]
-        return !prefix.isEmpty && !name.isEmpty
-            && !prefix.utf8.contains(where: wildcards.contains)
-            && !name.utf8.contains(where: wildcards.contains)
+        !prefix.isEmpty && !name.isEmpty
+            && !prefix.utf8.contains { $0 == 0x2A || $0 == 0x3F }
+            && !name.utf8.contains { $0 == 0x2A || $0 == 0x3F }
     }
 }
 

@@ -103,7 +103,7 @@ package func explain(
                 .alwaysAnswered
             } else {
                 Explanation.PairDecision(
-                    met.bounded(verdict(on: resource, in: context, by: applying), context, under: policy))
+                    met.bounded(verdict(on: pair, of: meaning, by: applying), context, under: policy))
             }
         return Explanation.PairTrial(pair: pair, trials: trials, decision: decision)
     }

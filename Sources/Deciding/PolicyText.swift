@@ -8,9 +8,9 @@ import Vocabulary
 /// where it holds `*` or `?`.
 ///
 /// - SeeAlso: IAM User Guide, "IAM policy elements: Variables and tags".
-struct PolicyText: Hashable, Sendable {
+final class PolicyText: Hashable, Sendable {
     /// One piece of the text.
-    private enum Piece: Hashable, Sendable {
+    private enum Piece: Sendable {
         case tokens([Pattern.Token])
         case variable(Condition.Key, otherwise: [Pattern.Token]?)
     }
@@ -32,10 +32,19 @@ struct PolicyText: Hashable, Sendable {
     /// The characters of a text that matches nothing but them.
     let literal: String?
     private let pieces: [Piece]
+    private let hasWildcards: Bool
     private let foldsCase: Bool
 
     /// Whether it has a variable.
     var hasVariables: Bool { fixed == nil }
+
+    /// The text up to its first variable.
+    var leadingTokens: [Pattern.Token] {
+        if let fixed { return fixed.tokens }
+        guard case .tokens(let tokens)? = pieces.first else { return [] }
+        return tokens
+    }
+
     /// The keys that its variables stand for.
     var variables: [Condition.Key] {
         pieces.compactMap { if case .variable(let key, _) = $0 { key } else { nil } }
@@ -70,8 +79,16 @@ struct PolicyText: Hashable, Sendable {
         fixed = pieces.isEmpty ? Pattern(tokens: literal) : nil
         self.literal = foldsCase ? nil : fixed?.literalText
         self.pieces = literal.isEmpty ? pieces : pieces + [.tokens(literal)]
+        self.hasWildcards = hasWildcards
         self.foldsCase = foldsCase
     }
+
+    static func == (left: PolicyText, right: PolicyText) -> Bool {
+        left.text.hasBytes(of: right.text) && left.hasWildcards == right.hasWildcards
+            && left.foldsCase == right.foldsCase
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(exactly: text) }
 
     /// `service:Key` or `service:Key, 'text'`.
     private static func variable(_ text: String, foldsCase: Bool) throws(PatternFault) -> Piece {

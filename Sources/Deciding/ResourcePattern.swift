@@ -34,13 +34,13 @@ package enum Truth: UInt8, Hashable, Sendable {
 /// A resource made ready for many patterns: its characters, and where its ARN's parts lie.
 struct ResourceText {
     /// All characters, unknown runs as one symbol each.
-    let symbols: [Symbol]
-    /// The same when every character is known.
+    var symbols: [Symbol] { scalars.map { $0.map { .scalar($0) } } ?? marked }
+    /// The same where not all are known.
+    private let marked: [Symbol]
+    /// The characters when every one is known.
     let scalars: [UInt32]?
     /// The six parts of an ARN; nil when five colons are not known to be there.
     let parts: [Range<Int>]?
-    /// Nothing is known of it, not even its type.
-    let isWhollyUnknown: Bool
     /// What it is presumed to be, with the known text that it ends in (``Resource/presumed``).
     let presumed: Presumed?
 
@@ -51,6 +51,12 @@ struct ResourceText {
     }
 
     init(_ resource: Resource) {
+        if let text = resource.text {
+            let scalars = text.unicodeScalars.map(\.value)
+            (self.scalars, marked, presumed) = (scalars, [], nil)
+            parts = ResourceText.arnParts(scalars)
+            return
+        }
         var symbols: [Symbol] = []
         for part in resource.parts {
             switch part {
@@ -60,34 +66,34 @@ struct ResourceText {
                 symbols += Array(repeating: .someAlphanumeric, count: max(0, count))
             }
         }
-        isWhollyUnknown = symbols == [.unknown]
-        scalars = resource.text.map { $0.unicodeScalars.map(\.value) }
-        let parts = ResourceText.arnParts(symbols)
+        let parts = ResourceText.arnParts(
+            symbols.map { if case .scalar(let value) = $0 { value } else { 0 } })
         if let last = parts?.last {
             for index in 0..<last.lowerBound where symbols[index] == .unknown {
                 symbols[index] = .unknownWithoutColon
             }
         }
-        (self.symbols, self.parts) = (symbols, parts)
+        (marked, self.parts, scalars) = (symbols, parts, nil)
         presumed = ResourceText.presumed(resource)
     }
 
     private static func presumed(_ resource: Resource) -> Presumed? {
         guard let text = resource.presumed, case .known(let ending)? = resource.parts.last else { return nil }
         let scalars = text.unicodeScalars.map(\.value)
-        guard let parts = arnParts(scalars.map { .scalar($0) }) else { return nil }
+        guard let parts = arnParts(scalars) else { return nil }
         return Presumed(scalars: scalars, parts: parts, ending: ending.unicodeScalars.map(\.value))
     }
 
-    private static func arnParts(_ symbols: [Symbol]) -> [Range<Int>]? {
-        guard symbols.starts(with: "arn:".unicodeScalars.map { .scalar($0.value) }) else { return nil }
+    private static func arnParts(_ scalars: [UInt32]) -> [Range<Int>]? {
+        guard scalars.starts(with: [0x61, 0x72, 0x6E, 0x3A]) else { return nil }
         var parts: [Range<Int>] = []
+        parts.reserveCapacity(6)
         var start = 0
-        for (index, symbol) in symbols.enumerated() where symbol == .scalar(0x3A) && parts.count < 5 {
+        for (index, scalar) in scalars.enumerated() where scalar == 0x3A && parts.count < 5 {
             parts.append(start..<index)
             start = index + 1
         }
-        return parts.count == 5 ? parts + [start..<symbols.count] : nil
+        return parts.count == 5 ? parts + [start..<scalars.count] : nil
     }
 }
 
@@ -116,6 +122,14 @@ struct ResourcePattern: Hashable, Sendable {
     static let everything = ResourcePattern()
 
     private init() { (text, parts) = ("*", nil) }
+
+    /// How it begins: the first five parts in lower case, the sixth as it is.
+    var beginning: Beginning {
+        guard let parts else { return Beginning(reach: .all) }
+        return Beginning(
+            of: parts.head.map(\.tokens) + [parts.last.leadingTokens], endsInVariable: parts.last.hasVariables
+        )
+    }
 
     /// The keys that its variables stand for.
     var variables: [Condition.Key] { parts?.last.variables ?? [] }

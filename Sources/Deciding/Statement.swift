@@ -27,7 +27,9 @@ package enum Effect: String, Hashable, Sendable, CaseIterable {
 }
 
 /// One rule of the policy set.
-package struct Statement: Hashable, Sendable {
+///
+/// A class, so that a decision looks at many without a copy of any.
+package final class Statement: Sendable {
     /// The effect, with the terms of those that ask.
     enum Rule: Hashable, Sendable {
         case allow
@@ -60,6 +62,8 @@ package struct Statement: Hashable, Sendable {
     let scope: Scope
     /// How much it lets through in a window of time; nil for as much as comes.
     package let limit: Limit?
+    /// What it does with the calls it matches.
+    package let effect: Effect
 
     init(
         id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, agents: [[Pattern]],
@@ -73,16 +77,13 @@ package struct Statement: Hashable, Sendable {
         self.agents = agents
         self.scope = scope
         self.limit = limit
-    }
-
-    /// What it does with the calls it matches.
-    package var effect: Effect {
-        switch rule {
-        case .allow: .allow
-        case .deny: .deny
-        case .allowWithApproval: .allowWithApproval
-        case .requireApproval: .requireApproval
-        }
+        effect =
+            switch rule {
+            case .allow: .allow
+            case .deny: .deny
+            case .allowWithApproval: .allowWithApproval
+            case .requireApproval: .requireApproval
+            }
     }
 
     /// The terms of a statement that asks, always or beyond its limit; nil for the others.
@@ -100,11 +101,21 @@ package struct Statement: Hashable, Sendable {
     /// one that restricts anything but a no.
     func applies(to resource: ResourceText, in context: ConditionContext) -> Bool {
         guard covers(agent: context.agent), covers(action: context.pair.action) else { return false }
-        return takesEffect(
-            covers(resource, in: context) && scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) })
+        return takesEffect(covers(resource, in: context)) && conditionsHold(in: context)
     }
 
-    /// Whether it takes effect where its resources and conditions together are worth `truth`.
+    /// Whether its conditions are worth enough for it to take effect.
+    func conditionsHold(in context: ConditionContext) -> Bool {
+        takesEffect(scope.conditions.reduce(.yes) { $0 && $1.holds(in: context) })
+    }
+
+    /// Whether its conditions may hold for one resource of an action and not for another.
+    func hasConditionsOfResource(in context: ConditionContext) -> Bool {
+        scope.conditions.contains { $0.isOfResource(in: context) }
+    }
+
+    /// Whether it takes effect where its resources and conditions together are worth `truth`: the least of
+    /// theirs, so it does where it does for each.
     func takesEffect(_ truth: Truth) -> Bool {
         switch effect.permits {
         case true: truth == .yes

@@ -119,6 +119,13 @@ package struct ConditionKeys: Hashable, Sendable {
         return isAbsent(name) { $0.map { $0.covers(pair) } ?? true } ? .absent : .unknown
     }
 
+    /// Whether what is known of `name`, in lower case, depends on a pair's resource and not on its action
+    /// alone.
+    package func isOfResource(_ name: String) -> Bool {
+        ofResource[name] != nil || said[name]?.contains { $0.scope.resource != nil } ?? false
+            || families.contains { $0.scope?.resource != nil && name.utf8.starts(with: $0.prefix.utf8) }
+    }
+
     /// The names something is known of, sorted.
     package var names: [String] {
         Set(Array(values.keys) + said.keys + ofResource.keys + absent.names + (gateway?.names ?? [])).sorted()

@@ -19,24 +19,27 @@ private func threadNanoseconds() -> Int {
 /// `countersign-bench recognition` measures only what begins so: for a profiler.
 private let wanted = CommandLine.arguments.dropFirst().first
 
-/// Runs `body` often enough to be measured, seven times, and prints what one run of it takes.
+/// Runs `body` often enough to be measured, seven times, and prints what one run of it takes; of `perRun`
+/// things that it does each time, what one takes.
+@discardableResult
 private func measure(
-    _ name: String, count: Int = 20_000, byteCount: Int? = nil, _ body: () throws -> Int
-) throws {
-    if let wanted, !name.hasPrefix(wanted) { return }
+    _ name: String, count: Int = 20_000, perRun: Int = 1, byteCount: Int? = nil, _ body: () throws -> Int
+) throws -> Int? {
+    if let wanted, !name.hasPrefix(wanted) { return nil }
     var sink = 0
     for _ in 0..<(count / 10) { sink &+= try body() }
     var each: [Int] = []
     for _ in 0..<7 {
         let begun = threadNanoseconds()
         for _ in 0..<count { sink &+= try body() }
-        each.append((threadNanoseconds() - begun) / count)
+        each.append((threadNanoseconds() - begun) / (count * perRun))
     }
     each.sort()
     // The sum is used, so that nothing that was measured can be left out.
     let mark = sink == 0 ? " (nothing was done)" : ""
     let share = byteCount.map { ", \(each[3] * 10 / $0 / 10).\(each[3] * 10 / $0 % 10) ns a byte" } ?? ""
     print("\(name): \(each[3]) ns (\(each[0])-\(each[6]))\(share)\(mark)")
+    return each[3]
 }
 
 private let account = "123456789012"
@@ -181,4 +184,8 @@ for count in [10, 10_000] {
         }
         return 1
     }
+}
+
+if wanted?.hasPrefix("policy") ?? true {
+    try benchPolicy(at: now) { try measure($0, count: $1, perRun: $2, $3) }
 }

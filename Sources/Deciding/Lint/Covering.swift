@@ -222,4 +222,4 @@ struct AgentText: Sendable {
 }
 
 /// Where texts without variables are compared: nothing of it is looked at.
-private let nowhere = ConditionContext.supposed(at: Instant(secondsSinceEpoch: 0))
+private var nowhere: ConditionContext { .supposed(at: Instant(secondsSinceEpoch: 0)) }

@@ -20,7 +20,7 @@ extension PolicyExplanation {
         for (number, call) in calls.enumerated() {
             blocks.append(text(call, number: number + 1, listsAll: listsAll))
         }
-        blocks.append((notes + [conclusion]).joined(separator: "\n"))
+        blocks.append((notes + summary + [conclusion]).joined(separator: "\n"))
         if let said = clientSaid(verbose: verbose) { blocks.append(said) }
         return blocks.joined(separator: "\n\n")
     }
@@ -63,14 +63,16 @@ extension PolicyExplanation {
             "  \(pair.pair.action) on \(brief(pair.pair.resource.description))  "
                 + "[\(pair.pair.level), \(pair.pair.sensitivity)]"
         ]
-        let near = pair.trials.filter { $0.coversAgent && $0.coversAction }
+        let near = pair.isForStatements ? pair.trials.filter { $0.coversAgent && $0.coversAction } : []
         let listed = listsAll ? pair.trials : near
         let ranked = listed.map { (trial: $0, rank: pair.rank(of: $0)) }
         for rank in Explanation.PairTrial.Rank.allCases {
             for one in ranked where one.rank == rank { lines += text(one.trial, rank) }
         }
         let left = pair.trials.count - listed.count
-        if left > 0 {
+        if left > 0, !pair.isForStatements {
+            lines.append("    no statement has a say (--all lists them)")
+        } else if left > 0 {
             let other = pair.trials.filter { !$0.coversAction }.count
             let parts = [
                 other > 0 ? "\(other) about other actions" : nil,
@@ -196,6 +198,24 @@ extension PolicyExplanation {
         }
     }
 
+    /// Each call in a line, where there are several.
+    private var summary: [String] {
+        guard calls.count > 1 else { return [] }
+        return table(
+            calls.enumerated().map { number, call in
+                switch call.what {
+                case .refused(let refusal):
+                    return ["call \(number + 1)", refusal.request, "\(refusal.status) \(refusal.code)"]
+                case .recognized(let explanation, _):
+                    let meaning = explanation.meaning
+                    return [
+                        "call \(number + 1)", "\(meaning.service):\(brief(meaning.operation))",
+                        explanation.decision.word,
+                    ]
+                }
+            })
+    }
+
     private var notes: [String] {
         var notes: [String] = []
         let known = calls.compactMap { call in
@@ -291,6 +311,14 @@ extension Explanation.PairTrial {
             }
         if deciding.contains(trial.statement.id) { return .decides }
         return trial.applies ? .applies : .no
+    }
+
+    /// Whether statements decide it; else the gate does, whatever they say.
+    fileprivate var isForStatements: Bool {
+        switch decision {
+        case .alwaysAnswered, .deny(.barred): false
+        case .allow, .ask, .deny: true
+        }
     }
 
     /// The stricter, the higher.

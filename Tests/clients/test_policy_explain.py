@@ -153,7 +153,7 @@ def test_who_am_i_is_answered_and_nothing_leads_past_the_dry_run(folder):
     run = explain(folder, "--verbose", "--", "aws", "sts", "get-caller-identity", environment=dict(real, HOME=str(folder)))
     text = run.stdout.decode()
     assert run.returncode == 0 and f'"Account": "{ACCOUNT}"' in text and "The call is allowed." in text
-    assert "got no answer" not in text
+    assert "got no answer" not in text and "no statement has a say" in text and "(team.yaml" not in text
     said = report(folder, "--", "python", "-c", "import os; print(sorted(k for k in os.environ if k.startswith('AWS_')))", code=2,
                   environment=real)
     assert said["calls"] == []
@@ -186,6 +186,9 @@ for name in ["orders", "lines", "orders"]:
     assert [(c["pairs"][0]["resource"].split("/")[-1], c["count"], c["decision"]) for c in said["calls"]] \
         == [("orders", 2, "allow"), ("lines", 1, "deny")]
     assert said["client"]["exit"] == 0 and said["verdict"] == "denied"
+    assert explain(folder, "--", "python", "-c", script).stdout.decode().endswith(
+        "got no answer to dynamodb:GetItem, so calls that depend on it are not here.\n"
+        "call 1  dynamodb:GetItem  allow team/Read\ncall 2  dynamodb:GetItem  deny byDefault\nAt least one of 2 calls is denied.\n")
 
 
 RAW = "POST / HTTP/1.1\nHost: dynamodb.us-east-1.amazonaws.com\nX-Amz-Target: DynamoDB_20120810.GetItem\n" \

@@ -5,6 +5,9 @@ import Vocabulary
 /// Pairs of one call that are printed, strictest first; `--all` prints all.
 private let pairCountShown = 10
 
+/// Statements of one pair that are printed, of each standing to its decision; `--all` prints all.
+private let statementCountShown = 20
+
 extension PolicyExplanation {
     /// For people, without the last line break.
     ///
@@ -65,9 +68,16 @@ extension PolicyExplanation {
         ]
         let near = pair.isForStatements ? pair.trials.filter { $0.coversAgent && $0.coversAction } : []
         let listed = listsAll ? pair.trials : near
-        let ranked = listed.map { (trial: $0, rank: pair.rank(of: $0)) }
         for rank in Explanation.PairTrial.Rank.allCases {
-            for one in ranked where one.rank == rank { lines += text(one.trial, rank) }
+            let alike = listed.filter { pair.rank(of: $0) == rank }
+            // Those about this resource first: they are what its author looks for.
+            let sorted = alike.filter { $0.resource != .no } + alike.filter { $0.resource == .no }
+            let shownTrials = listsAll ? sorted[...] : sorted.prefix(statementCountShown)
+            for trial in shownTrials { lines += text(trial, rank) }
+            if sorted.count > shownTrials.count {
+                let more = sorted.count - shownTrials.count
+                lines.append("    \(padded(rank.rawValue, 9))\(more) more (--all lists them)")
+            }
         }
         let left = pair.trials.count - listed.count
         if left > 0, !pair.isForStatements {

@@ -255,6 +255,18 @@ def test_a_call_over_a_limit_says_so(folder):
     assert "decision   deny: 3 items at once are over the limit of 2 items a minute of team/Few, by team/Few (team.yaml:5)" in text
 
 
+def test_of_many_statements_those_about_the_resource_are_shown(folder):
+    rows = "".join(f'  - {{Sid: S{n}, Effect: Allow, Action: "s3:*", Resource: "arn:aws:s3:::home/{n}"}}\n' for n in range(100))
+    (folder / "policies" / "team.yaml").write_text(f'Countersign: 1\nId: team\nAgents: ["*"]\nStatement:\n{rows}'
+                                                   '  - {Sid: Z, Effect: Allow, Action: "s3:*", Resource: "*", Agents: [local, support-7], '
+                                                   'Condition: {StringEquals: {countersign:Task: a}}}\n')
+    command = ["--", "aws", "s3", "rm", "s3://home/77"]
+    text = explain(folder, *command).stdout.decode()
+    assert "decides  Allow team/S77 (team.yaml:82)" in text and text.count("    no       Allow") == 20
+    assert text.index("no       Allow team/Z") < text.index("no       Allow team/S0") and "    no       80 more (--all lists them)" in text
+    assert explain(folder, "--all", *command).stdout.decode().count("    no       Allow") == 100
+
+
 def test_strength_is_what_it_is_told_to_be(folder):
     (folder / "policies" / "team.yaml").write_text(
         'Countersign: 1\nId: team\nAgents: ["*"]\nStatement:\n  - Sid: Signed\n    Effect: Allow\n    Action: "*"\n    Resource: "*"\n'

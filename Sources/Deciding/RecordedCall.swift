@@ -221,10 +221,14 @@ extension RecordedCall {
     ///
     /// A key whose value was not recorded is tried both ways: where it makes a difference, nobody can tell.
     package func replayed(under policy: PolicySet) -> Replayed {
-        let groups = groups
-        var said = said(of: groups[0], under: policy)
-        for group in groups.dropFirst() { said = said.and(self.said(of: group, under: policy)) }
-        guard !gaps.hasAllPairs, said.word != .deny else { return said }
+        // Only a call that really has no pairs is judged, and denied, as one without.
+        let groups = gaps.hasAllPairs || !pairs.isEmpty ? groups : []
+        var said: Replayed?
+        for group in groups {
+            let more = self.said(of: group, under: policy)
+            said = said?.and(more) ?? more
+        }
+        if let said, gaps.hasAllPairs || said.word == .deny { return said }
         let missing =
             gaps.missingPairCount.map { "\($0) of its pairs are not recorded" }
             ?? "not all of its pairs are recorded"

@@ -115,6 +115,8 @@ private func statement(_ sid: String, _ effect: String, condition: String = "", 
                 == "cannot tell 3 of its pairs are not recorded")
         #expect(
             try recorded(gaps: gaps).replayed(under: try PolicySet.of(statement("N", "Deny"))).word == .deny)
+        #expect(try recorded([], gaps: gaps).replayed(under: open).word == .cannotTell, "no pair is left")
+        #expect(try recorded([]).replayed(under: open).word == .deny, "there never was one")
     }
 
     @Test func `of an entry from before keys were recorded no key of the request is known`() throws {

@@ -2,6 +2,7 @@
 
 `test_a_recorded_day` reads as a manual: a command, then what it prints. Moments, days and entries' numbers are left out.
 """
+import hashlib
 import json
 import re
 import shutil
@@ -290,6 +291,39 @@ def test_a_log_that_is_not_what_was_written_teaches_nothing(folder):
     path.write_text("".join(lines[:at]) + "{no json\n")
     done = run(folder, "simulate", "policies", "--replay", "state/log")
     assert done.returncode == 2 and f"(000001.jsonl, line {at + 1})" in done.stderr, done.stderr
+
+
+def test_an_entry_without_what_it_must_hold_is_named(tmp_path):
+    log = tmp_path / "log"
+    log.mkdir(mode=0o700)
+    (log / "000001.jsonl").write_text(
+        '{"v":1,"seq":1,"prev":"sha256:' + "0" * 64 + '","t":"2026-11-22T09:12:03.000Z","type":"request","agent":"a"}\n')
+    done = run(tmp_path, "learn", "--replay", "log")
+    assert done.returncode == 2 and not done.stdout
+    assert "(000001.jsonl, line 1)" in done.stderr and "`session`" in done.stderr, done.stderr
+
+
+def test_entries_of_a_version_without_keys_are_read_and_nothing_is_made_up(folder):
+    """The day as an earlier version would have written it, with a chain of its own."""
+    path = folder / "state" / "log" / "000001.jsonl"
+    prev, old = "sha256:" + "0" * 64, []
+    for line in path.read_text().splitlines():
+        entry = json.loads(line)
+        for holder in (entry, entry.get("what", {})):
+            for name in ("protocol", "keys", "absent_keys", "families", "vends_credentials", "other_pairs"):
+                holder.pop(name, None)
+        entry["prev"] = prev
+        old.append(json.dumps(entry, separators=(",", ":"), ensure_ascii=False))
+        prev = "sha256:" + hashlib.sha256(old[-1].encode()).hexdigest()
+    path.write_text("\n".join(old) + "\n")
+    # Without a condition nothing is missing, but of refused calls and of the secret's unknown ending.
+    counts = json.loads(run(folder, "simulate", "policies", "--replay", "state/log", "--json").stdout)
+    assert counts["calls"] == 24 and counts["allow"] + counts["ask"] + counts["deny"] + counts["cannot_tell"] == 24
+    assert (counts["allow"], counts["ask"]) == (17, 2), counts
+    assert (counts["deny"], counts["cannot_tell"]) == (3, 2), counts
+    # A condition on a key of the request is what the log cannot tell.
+    diff = run(folder, "diff", "policies", "wished", "--replay", "state/log", "--no-new-access")
+    assert "dynamodb:leadingkeys is not recorded" in diff.stdout and "cannot tell" in diff.stdout, diff.stdout
 
 
 def test_no_secret_and_no_key_of_a_refused_reader_is_in_a_draft(folder):

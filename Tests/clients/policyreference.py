@@ -36,6 +36,7 @@ def some(values):
 
 
 # Languages: what a pattern or a resource may be spelled as. Sets of places are the bits of a number.
+@functools.lru_cache(maxsize=100_000)
 def takes(symbol, letter):
     if symbol in (RUN, ONE):
         return True

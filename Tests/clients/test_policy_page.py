@@ -1,4 +1,5 @@
 """docs/policy.md, "In ten minutes": its files are written, its commands run, and what they print is what the page says."""
+import json
 import os
 import re
 import subprocess
@@ -29,3 +30,16 @@ def test_the_first_ten_minutes_are_as_the_page_says(tmp_path):
             assert run.stdout == expected, f"$ {command}"
             commands += 1
     assert commands >= 8
+
+
+def test_each_error_that_the_page_quotes_is_one():
+    part = PAGE.read_text(encoding="utf-8").split("## What is refused, and why\n")[1].split("\n## ")[0]
+    quoted = [cell.strip() for cell in re.findall(r"^\| `` ?(.*?)`` \|", part, re.MULTILINE)]
+    people = "Countersign: 1\nPeople:\n  - {Name: alice, Uids: [1001]}\n  - {Name: bob, Uids: [1002]}\nGroups:\n  oncall: [alice, bob]\n"
+    lines = []
+    for path in sorted((PAGE.parents[1] / "fixtures/policies/refused").glob("*.yaml")):
+        files = {path.name: path.read_bytes().decode("utf-8", "replace"), "approvers.yaml": people}
+        lines.append(json.dumps({"files": files, "calls": []}))
+    run = subprocess.run([binary(), "debug", "decide", "--jsonl"], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60)
+    said = [error for line in run.stdout.splitlines() for error in json.loads(line).get("errors", [])]
+    assert len(quoted) >= 12 and not [text for text in quoted if not any(text in error for error in said)]

@@ -88,6 +88,7 @@ def report(folder, *arguments, code, **more):
 def test_the_journey_of_one_delete(folder):
     run = explain(folder, "--task", "cleanup", "--at", "2026-11-25T08:30:00Z", "--", "aws", "s3", "rm", "s3://home/support-7/old.csv")
     assert run.stdout.decode() == MANUAL and run.returncode == 0 and run.stderr == b""
+    assert MANUAL in (gate.REPOSITORY / "docs/policy.md").read_text(), "the page shows what is printed"
 
 
 def test_a_condition_that_does_not_hold_is_told_with_what_the_key_is(folder):

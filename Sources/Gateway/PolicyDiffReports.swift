@@ -194,11 +194,3 @@ private struct PolicyDiffPage {
         ]
     }
 }
-
-extension Action {
-    /// The first word of its name: `Delete`.
-    fileprivate var verb: String {
-        let rest = name.unicodeScalars.dropFirst().prefix { !("A"..."Z").contains($0) }
-        return String(name.unicodeScalars.prefix(1)) + String(rest)
-    }
-}

@@ -6,7 +6,9 @@ import Vocabulary
 struct PolicyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy", abstract: "Prove what policy files say, before they are served.",
-        subcommands: [Check.self, Test.self, Explain.self, Diff.self, Simulate.self, Learn.self])
+        subcommands: [
+            Check.self, Test.self, Explain.self, Diff.self, Simulate.self, Learn.self, Export.self,
+        ])
 
     struct Test: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -254,7 +254,7 @@ extension AgentName {
 }
 
 /// Small sets that often differ a little, and calls that they often are about.
-private enum RandomPolicies {
+enum RandomPolicies {
     private static let actions = [
         "s3:GetObject", "\"s3:*\"", "\"*\"", "[s3:DeleteObject, dynamodb:DeleteItem]", "sts:AssumeRole",
         "[\"secretsmanager:*\", s3:ListBucket]", "\"s3:*Object\"",

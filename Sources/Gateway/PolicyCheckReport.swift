@@ -86,11 +86,14 @@ private func checkText(
     for finding in check.findings {
         let isTold = listsNotes || (finding.ignored == nil && finding.level >= min(limit, .warning))
         guard isTold else { continue }
-        let place = "\(pathOf(finding, in: folder)):\(finding.line):\(finding.column)"
+        let place = "\(shown(pathOf(finding, in: folder))):\(finding.line):\(finding.column)"
         let level = finding.ignored == nil ? finding.level.rawValue : "ignored"
-        lines.append("\(place): \(level): \(finding.message) [\(finding.rule)]")
-        if let reason = finding.ignored { lines.append("    because: \(shown(reason))") }
-        if !finding.suggestion.isEmpty { lines.append("    mend: \(finding.suggestion)") }
+        lines.append("\(place): \(level): \(shown(finding.message)) [\(finding.rule)]")
+        if let reason = finding.ignored {
+            lines.append("    because: \(shown(reason))")
+        } else if !finding.suggestion.isEmpty {
+            lines.append("    mend: \(finding.suggestion)")
+        }
     }
     guard check.isLoaded else {
         return (lines + ["the set does not load, so nothing else is looked at"]).joined(separator: "\n")

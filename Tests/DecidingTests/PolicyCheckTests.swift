@@ -77,7 +77,7 @@ import Vocabulary
     }
 
     @Test func `an action that is said to do the same is one that AWS has`() {
-        for group in Lint.siblings {
+        for group in Lint.siblings + Lint.stronger {
             for name in group { #expect(Self.catalog.number(of: name) != nil, "\(name)") }
         }
     }

@@ -150,9 +150,6 @@ extension Lint {
     /// Actions that show or do the same as one another, by another name. Written by hand and read like code;
     /// those that need one another's permission in AWS are left out.
     static let siblings: [[String]] = [
-        ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTorrent"],
-        ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration"],
-        ["s3:PutObjectAcl", "s3:PutObjectVersionAcl"],
         [
             "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan",
             "dynamodb:PartiQLSelect", "dynamodb:ExportTableToPointInTime",
@@ -177,16 +174,26 @@ extension Lint {
         ["kinesis:GetRecords", "kinesis:SubscribeToShard"],
     ]
 
+    /// Actions that do what the first of their line does and more: past a gate on the first, which is none on
+    /// them.
+    static let stronger: [[String]] = [
+        ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTorrent"],
+        ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration"],
+        ["s3:PutObjectAcl", "s3:PutObjectVersionAcl"],
+    ]
+
     /// A gate on an action while an `Allow` opens another that does the same.
     static func gateBypassed(_ lint: Lint) -> [Remark] {
-        var groups: [Int: [[Int]]] = [:]
-        for names in siblings {
+        var around: [Int: Set<Int>] = [:]
+        for names in siblings + stronger {
             let group = names.compactMap(lint.catalog.number(of:))
-            for number in group { groups[number, default: []].append(group) }
+            let gates = siblings.contains(names) ? group : Array(group.prefix(1))
+            for number in gates { around[number, default: []].formUnion(group) }
         }
+        let ways = around.values.reduce(into: Set()) { $0.formUnion($1) }
         var openers: [Int: [LintedStatement]] = [:]
         for one in lint.statements where one.statement.effect == .allow {
-            for number in groups.keys where one.actions.contains(number) {
+            for number in ways where one.actions.contains(number) {
                 openers[number, default: []].append(one)
             }
         }
@@ -196,7 +203,7 @@ extension Lint {
                 guard pattern.literal != nil, let own = lint.catalog.numbers(of: pattern).first else {
                     return []
                 }
-                let others = Set((groups[own] ?? []).flatMap { $0 }).filter { !one.actions.contains($0) }
+                let others = (around[own] ?? []).filter { !one.actions.contains($0) }
                 return others.sorted().compactMap { number in
                     let opener = openers[number]?.prefix(CoveringIndex.candidateCountMax).first { other in
                         (one.permits ? !other.actions.contains(own) : true)

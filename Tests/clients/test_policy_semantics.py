@@ -1,5 +1,4 @@
 """The semantics table against the reference reading, and a short run of both readings against each other."""
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,24 +6,9 @@ from pathlib import Path
 import pytest
 
 import policyreference as reference
+from policytable import FIXED, table
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = {"y": True, "n": False, "u": None}
-FIXED = {"v:one": ["a"], "v:star": ["*"], "v:two": ["a", "b"], "v:none": [], "v:empty": [""], "v:open": None}
-
-
-def table():
-    """Each cell of fixtures/policies/semantics.txt: its source, condition, values of `x:k`, and truth."""
-    source, columns = "", []
-    for line in (ROOT / "fixtures/policies/semantics.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("= "):
-            source = line[2:]
-        elif line.startswith(": "):
-            columns = [{"missing": [], "empty": [], "?": None}[c] if c in ("missing", "empty", "?") else json.loads(c) for c in line[2:].split(" | ")]
-        elif line and not line.startswith("#"):
-            condition, truths = line.split(" => ")
-            for values, truth in zip(columns, truths.split(), strict=True):
-                yield source, json.loads(condition), values, WORDS[truth]
 
 
 def test_the_reference_reads_the_table_as_documentation_does():

@@ -19,7 +19,8 @@ struct CaseReader {
         else { return nil }
         return PolicyCase(
             file: file, line: node.place.line, agent: agent, subject: subject, says: says,
-            strength: strength, task: fields.text("Task", issues: &issues)?.text, at: at,
+            strength: strength, task: fields.text("Task", issues: &issues)?.text,
+            host: fields.text("Host", issues: &issues)?.text, at: at,
             used: readUsed(fields["Used"], issues: &issues))
     }
 
@@ -31,7 +32,7 @@ struct CaseReader {
     ]
     private static let keys =
         ["Agent", "Action", "Operation", "Resource", "Keys", "Run", "Request", "Account", "Region"]
-        + ["Strength", "Task", "At", "Used", "Says"]
+        + ["Strength", "Task", "Host", "At", "Used", "Says"]
 
     // MARK: - The subject
 

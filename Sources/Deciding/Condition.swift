@@ -240,9 +240,7 @@ extension Condition.Key {
         let name = text.asciiLowercased
         if name.utf8.starts(with: "countersign:".utf8) {
             if let own = ConditionContext.OwnKey(named: name) { return .success(.own(own)) }
-            let later = ["countersign:host", "countersign:breakglass"].contains {
-                $0.utf8.elementsEqual(name.utf8)
-            }
+            let later = "countersign:breakglass".utf8.elementsEqual(name.utf8)
             let near = hint(text, ConditionContext.OwnKey.allCases.map(\.rawValue))
             let fault = later ? "is not in this version" : "is no condition key" + near
             return .failure(PatternFault("`\(shown(text))` \(fault)"))

@@ -11,6 +11,7 @@ final class ConditionContext {
         case session = "countersign:Session"
         case strength = "countersign:Strength"
         case task = "countersign:Task"
+        case host = "countersign:Host"
         case accessLevel = "countersign:AccessLevel"
         case mutates = "countersign:Mutates"
         case sensitivity = "countersign:Sensitivity"
@@ -38,7 +39,7 @@ final class ConditionContext {
             case .mutates: ["true", "false"]
             case .sensitivity: [Sensitivity.metadata, .data, .credential].map(\.description)
             case .wireProtocol: WireProtocol.allCases.map(\.description)
-            case .agent, .session, .task, .itemCount, .bodyBytes, .hourUTC: nil
+            case .agent, .session, .task, .host, .itemCount, .bodyBytes, .hourUTC: nil
             }
         }
     }
@@ -47,14 +48,17 @@ final class ConditionContext {
     let caller: Caller
     let at: Instant
     var pair: Pair
+    /// The name of the host that the gate runs on; nil where it is not known.
+    let host: String?
     /// The agent's name as patterns compare it: once for all statements.
     let agent: [UInt32]
 
-    init(meaning: Meaning, caller: Caller, at: Instant, pair: Pair) {
+    init(meaning: Meaning, caller: Caller, at: Instant, pair: Pair, host: String? = nil) {
         self.meaning = meaning
         self.caller = caller
         self.at = at
         self.pair = pair
+        self.host = host
         agent = caller.agent.text.unicodeScalars.map(\.value)
     }
 
@@ -117,6 +121,7 @@ final class ConditionContext {
         case .session: .filled([caller.session.text])
         case .strength: .filled([caller.strength.rawValue])
         case .task: caller.task.map { .filled([$0.text]) } ?? .absent
+        case .host: host.map { .filled([$0]) } ?? .unknown
         case .accessLevel: pair.level == .unknown ? .unknown : .filled([pair.level.description])
         case .mutates: .filled([pair.level.mutates ? "true" : "false"])
         case .sensitivity: .filled([pair.sensitivity.description])

@@ -158,8 +158,8 @@ struct ConditionReader {
             (.hourUTC, .ordered(.number, _)):
             nil
         case (.itemCount, _), (.bodyBytes, _), (.hourUTC, _): "is a number: use a Numeric operator"
-        case (.agent, _), (.session, _), (.strength, _), (.task, _), (.accessLevel, _), (.sensitivity, _),
-            (.wireProtocol, _):
+        case (.agent, _), (.session, _), (.strength, _), (.task, _), (.host, _), (.accessLevel, _),
+            (.sensitivity, _), (.wireProtocol, _):
             "is text: use a String operator"
         }
     }

@@ -7,10 +7,24 @@ import Vocabulary
 /// Pure and total. Each pair: `Deny`, then `RequireApproval`, then `Allow`, then `AllowWithApproval`, else
 /// denied; the strictest pair is the call's answer. An ask that a live grant covers is an allow. Where the
 /// call goes beyond the limit of a statement that matches it, by what `limits` holds, what is allowed or
-/// asked is denied or asked as that limit says.
+/// asked is denied or asked as that limit says. In mode `observe` almost all is allowed, and marked. `host`
+/// is the gate's, for `countersign:Host`; nil leaves it unknown.
 package func decide(
     _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook,
-    limits: LimitBook = LimitBook(), at: Instant
+    limits: LimitBook = LimitBook(), mode: Mode = .enforce, host: String? = nil, at: Instant
+) -> Decision {
+    let decision = enforced(
+        meaning, caller: caller, under: policy, grants: grants, limits: limits, host: host, at: at)
+    return switch mode {
+    case .enforce: decision
+    case .observe: decision.observed(meaning)
+    }
+}
+
+/// What holds where the gate does not just observe.
+private func enforced(
+    _ meaning: Meaning, caller: Caller, under policy: PolicySet, grants: GrantBook, limits: LimitBook,
+    host: String?, at: Instant
 ) -> Decision {
     if let bar = meaning.bar {
         return .deny(Denial(items: meaning.judgedPairs.map { .init(pair: $0, reason: .barred(bar)) }))
@@ -21,7 +35,7 @@ package func decide(
     }
     let pairs = meaning.judgedPairs
     var met = MetLimits(meaning, caller: caller, book: limits, at: at)
-    var search = StatementSearch(policy, meaning, caller: caller, at: at, first: pairs[0])
+    var search = StatementSearch(policy, meaning, caller: caller, at: at, first: pairs[0], host: host)
     var verdicts: [Verdict] = []
     verdicts.reserveCapacity(pairs.count)
     var (denied, asksAny) = ([Denial.Item](), false)
@@ -132,7 +146,7 @@ extension Resource {
 
 extension Action {
     /// Whether it names an action: no part is empty, none holds a wildcard.
-    fileprivate var isNamed: Bool {
+    var isNamed: Bool {
         !prefix.isEmpty && !name.isEmpty
             && !prefix.utf8.contains { $0 == 0x2A || $0 == 0x3F }
             && !name.utf8.contains { $0 == 0x2A || $0 == 0x3F }

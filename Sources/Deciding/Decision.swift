@@ -17,6 +17,8 @@ package struct Allowance: Hashable, Sendable {
         case grant(GrantID, statements: [StatementID])
         /// `sts:GetCallerIdentity`.
         case alwaysAnswered
+        /// Nothing in policy: the gate only observes.
+        case observed
     }
 
     package let grounds: [Ground]
@@ -38,23 +40,49 @@ package struct Allowance: Hashable, Sendable {
             switch ground {
             case .statement(let id): if !ids.contains(id) { ids.append(id) }
             case .grant(_, let statements): for id in statements where !ids.contains(id) { ids.append(id) }
-            case .alwaysAnswered: continue
+            case .alwaysAnswered, .observed: continue
             }
         }
         return ids
     }
 
+    /// Whether policy holds, or is only observed.
+    package private(set) var mode = Mode.enforce
+    /// What policy would have done with a call whose ground is that it is only observed; nil for any other.
+    package let would: Would?
     /// The digest of the call that was decided.
     package let call: Digest
     /// The fingerprint of the question that the grants answer; nil when none was needed.
     let fingerprint: Digest?
 
-    /// Only ``decide(_:caller:under:grants:limits:at:)`` makes one: no other room can allow anything.
+    /// Only ``decide(_:caller:under:grants:limits:mode:at:)`` makes one: no other room can allow anything.
     init(_ meaning: Meaning, grounds: [Ground], fingerprint: Digest?, limits: [LimitClaim] = []) {
         call = meaning.digest
         self.grounds = grounds
         self.limits = limits
+        would = nil
         self.fingerprint = fingerprint
+    }
+}
+
+extension Allowance {
+    /// Why a call may be sent that policy `would` not let through: only in mode `observe`.
+    init(_ meaning: Meaning, observing would: Would) {
+        call = meaning.digest
+        grounds = meaning.pairs.map { _ in .observed }
+        // Policy would not have let it go, so it does not count: the next calls meet the limits as they would
+        // have.
+        limits = []
+        self.would = would
+        mode = .observe
+        fingerprint = nil
+    }
+
+    /// The same, in a gate that only observes.
+    var observing: Allowance {
+        var copy = self
+        copy.mode = .observe
+        return copy
     }
 }
 

@@ -223,8 +223,11 @@ extension ConditionContext {
             guard case .own(let own) = key else { return .absent(why: "the call does not have it") }
             return .absent(why: own == .task ? "the agent states no task" : "the call does not have it")
         case .unknown:
-            guard case .request(let name) = key else {
-                return .unknown(why: "AWS does not say which level \(pair.action) has")
+            let name: String
+            switch key {
+            case .own(.host): return .unknown(why: "which host the gate runs on is not known here")
+            case .own: return .unknown(why: "AWS does not say which level \(pair.action) has")
+            case .request(let request): name = request
             }
             if isOfItsActions(name) { return .unknown(why: "AWS does not list it for \(pair.action)") }
             return .unknown(why: "the request does not tell, so the gate cannot know")

@@ -87,7 +87,7 @@ package struct Reservation: ~Copyable, Sendable {
         self.at = at
     }
 
-    /// Whether the log must have synced the entry before the call may leave: a write, or a call under a
-    /// grant.
-    package var needsSync: Bool { call.meaning.mutates || !uses.isEmpty }
+    /// Whether the log must have synced the entry before the call may leave: a write, a call under a grant,
+    /// or one that only an observing gate lets through.
+    package var needsSync: Bool { call.meaning.mutates || !uses.isEmpty || allowance.would != nil }
 }

@@ -13,7 +13,7 @@ package struct LimitBook: Hashable, Sendable {
     /// Counters kept for each agent; of a new one beyond it nothing is let through.
     package static let counterCountMax = 1_024
     /// Limits that one call may meet; beyond it the call is denied.
-    package static let limitsPerCallMax = 32
+    package static let limitsPerCallMax = 16
 
     /// What is counted together, within one agent. The same as long as a statement keeps its name and the
     /// length of its window: a new text of it does not begin anew.

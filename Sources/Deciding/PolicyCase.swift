@@ -12,6 +12,8 @@ package struct PolicyCase: Sendable, CustomStringConvertible {
     package let says: String
     package let strength: IdentityStrength
     package let task: String?
+    /// The host that the gate runs on; nil where it is not known.
+    package let host: String?
     package let at: Instant
     /// What was sent before under the limits of statements, by their names.
     let used: [(statement: String, amount: Limit.Amount)]
@@ -118,6 +120,6 @@ package struct PolicyCase: Sendable, CustomStringConvertible {
             Meaning.supposed(
                 [supposed.pair], keys: supposed.keys, vends: supposed.facts.vends, bar: supposed.facts.bar),
             caller: caller, under: policy, grants: GrantBook(), limits: book(of: caller, under: policy),
-            at: at)
+            host: host, at: at)
     }
 }

@@ -159,7 +159,7 @@ extension PolicyDiff.Witness {
         let pair = Pair(action: action, resource: resource, level: level, sensitivity: sensitivity)
         return decide(
             situation.meaning(of: pair, vends: vends), caller: situation.caller(agent), under: set,
-            grants: GrantBook(), at: situation.at)
+            grants: GrantBook(), host: situation.host, at: situation.at)
     }
 }
 

@@ -35,6 +35,8 @@ package struct PolicySet: Sendable {
     package let approvers: ApproverBook
     /// Whether a statement has a `Limit`: a set without any asks no counters.
     let hasLimits: Bool
+    /// Whether a statement asks for the gate's host.
+    let asksHost: Bool
     /// Nil: every statement is tried on every pair.
     private(set) var index: StatementIndex?
 
@@ -43,6 +45,11 @@ package struct PolicySet: Sendable {
         self.statements = statements
         self.agents = agents
         self.approvers = approvers
+        asksHost = statements.contains { statement in
+            let keys =
+                statement.scope.conditions.flatMap(\.keys) + statement.scope.resources.flatMap(\.variables)
+            return keys.contains(.own(.host))
+        }
         hasLimits = statements.contains { $0.limit != nil }
         index = StatementIndex(statements)
     }

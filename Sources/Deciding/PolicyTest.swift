@@ -80,10 +80,15 @@ extension Decision {
     package var word: String {
         switch self {
         case .allow(let allowance):
-            (["allow"]
-                + (allowance.statements.isEmpty
-                    ? ["alwaysAnswered"] : allowance.statements.map(\.description)))
-                .joined(separator: " ")
+            switch allowance.would {
+            case .ask(let question)?: "observed: \(Decision.ask(question).word)"
+            case .deny(let denial)?: "observed: \(Decision.deny(denial).word)"
+            case nil:
+                (["allow"]
+                    + (allowance.statements.isEmpty
+                        ? ["alwaysAnswered"] : allowance.statements.map(\.description)))
+                    .joined(separator: " ")
+            }
         case .ask(let question):
             (["ask"] + question.statements.map(\.description)).joined(separator: " ")
         case .deny(let denial): (["deny"] + denial.items.map { $0.reason.word }).joined(separator: " ")

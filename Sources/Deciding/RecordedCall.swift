@@ -77,6 +77,8 @@ package struct RecordedCall: Sendable {
         switch key {
         case .own(.task): gaps.isTaskCut
         case .own(.wireProtocol): wireProtocol == nil
+        // The log's `start` entries have it, not each call's.
+        case .own(.host): true
         case .own: false
         case .request(let name):
             unrecorded.contains(name)
@@ -263,6 +265,7 @@ extension RecordedCall {
     ) -> (doubtful: [(statement: Statement, keys: [String])], others: [Statement]) {
         let hasGaps =
             gaps.areKeysCut || gaps.isTaskCut || wireProtocol == nil || !group.unrecorded.isEmpty
+            || policy.asksHost
         guard hasGaps else { return ([], []) }
         let contexts = meaning.pairs.map {
             (ConditionContext(meaning: meaning, caller: caller, at: at, pair: $0), ResourceText($0.resource))

@@ -32,6 +32,7 @@ struct SettingCandidates {
             }
             isComplete = false
         case .task: settings = [.task(nil)] + texts().map { .task($0) }
+        case .host: settings = texts().map { .host($0) }
         case .wireProtocol: settings = WireProtocol.allCases.map { .wireProtocol($0) }
         case .itemCount: settings = counts(from: 1).map { .itemCount($0) }
         case .bodyBytes: settings = counts(from: 0).map { .bodyBytes($0) }

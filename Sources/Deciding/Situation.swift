@@ -11,6 +11,7 @@ struct Situation {
         case strength
         case session
         case task
+        case host
         case wireProtocol
         case itemCount
         case bodyBytes
@@ -24,6 +25,7 @@ struct Situation {
             case .own(.session): self = .session
             case .own(.strength): self = .strength
             case .own(.task): self = .task
+            case .own(.host): self = .host
             case .own(.wireProtocol): self = .wireProtocol
             case .own(.itemCount): self = .itemCount
             case .own(.bodyBytes): self = .bodyBytes
@@ -40,6 +42,7 @@ struct Situation {
         case strength(IdentityStrength)
         case session(SessionID)
         case task(String?)
+        case host(String)
         case wireProtocol(WireProtocol)
         case itemCount(Int)
         case bodyBytes(Int)
@@ -54,7 +57,7 @@ struct Situation {
                 "\(name) is \(values.map { "`\($0)`" }.joined(separator: ", "))"
             case .strength(let strength): "\(name) is `\(strength.rawValue)`"
             case .session(let session): "\(name) is `\(session)`"
-            case .task(let task?): "\(name) is `\(task)`"
+            case .task(let text?), .host(let text): "\(name) is `\(text)`"
             case .wireProtocol(let wire): "\(name) is `\(wire)`"
             case .itemCount(let count), .bodyBytes(let count): "\(name) is \(count)"
             case .at(let moment): "it is \(moment)"
@@ -67,6 +70,7 @@ struct Situation {
     // One of the ids there can be; which, no policy can know beforehand.
     private var session = SessionID(random: 7)
     private var task: String?
+    private(set) var host: String?
     private var wireProtocol = WireProtocol.awsJSON10
     private var itemCount = 1
     private var bodyBytes = 0
@@ -79,6 +83,7 @@ struct Situation {
         case .strength(let value): strength = value
         case .session(let value): session = value
         case .task(let value): task = value
+        case .host(let value): host = value
         case .wireProtocol(let value): wireProtocol = value
         case .itemCount(let value): itemCount = value
         case .bodyBytes(let value): bodyBytes = value
@@ -104,7 +109,8 @@ struct Situation {
 
     /// What condition keys are worth for `pair` of `agent`.
     func context(of pair: Pair, agent: AgentName) -> ConditionContext {
-        ConditionContext(meaning: meaning(of: pair, vends: false), caller: caller(agent), at: at, pair: pair)
+        ConditionContext(
+            meaning: meaning(of: pair, vends: false), caller: caller(agent), at: at, pair: pair, host: host)
     }
 }
 

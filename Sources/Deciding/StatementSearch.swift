@@ -48,10 +48,13 @@ struct StatementSearch {
         let others: PrefixTable.Spot
     }
 
-    /// `first` is the pair that is looked at first.
-    init(_ policy: PolicySet, _ meaning: Meaning, caller: Caller, at: Instant, first: Pair) {
+    /// `first` is the pair that is looked at first; `host` the gate's, if it is known.
+    init(
+        _ policy: PolicySet, _ meaning: Meaning, caller: Caller, at: Instant, first: Pair,
+        host: String? = nil
+    ) {
         (statements, index) = (policy.statements, policy.index)
-        context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: first)
+        context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: first, host: host)
         agents = policy.index?.lists(for: caller.agent) ?? []
         start()
     }

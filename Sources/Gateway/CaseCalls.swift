@@ -102,7 +102,7 @@ private final class CaseMaking: Sendable {
                 decisions.append(
                     decide(
                         meaning, caller: caller, under: policy, grants: GrantBook(),
-                        limits: one.book(of: caller, under: policy), at: one.at))
+                        limits: one.book(of: caller, under: policy), host: one.host, at: one.at))
             case .refused(let refusal):
                 return .failed("\(refusal.request): \(refusal.status) \(refusal.code): \(refusal.message)")
             }

@@ -1,3 +1,4 @@
+import Deciding
 import Recognizing
 import Vocabulary
 
@@ -33,11 +34,14 @@ package struct Configuration: Sendable, Hashable {
     /// The settings by their long flag names; a list only for `listen` and `resource-host`.
     package static let keys = [
         "account", "agent", "agent-socket", "allow-same-uid", "ca-bundle", "control-group", "control-socket",
-        "credential-process", "listen", "log-durability", "log-reserve", "policies", "profile", "region",
+        "credential-process", "listen", "log-durability", "log-reserve", "mode", "policies", "profile",
+        "region",
         "resource-host", "state", "upstream", "use-dual-stack", "use-fips",
     ]
 
     package let doors: [Door]
+    /// Whether policy holds, or is only observed.
+    package let mode: Mode
     package let policies: String
     package let state: String
     package let controlSocket: String
@@ -85,6 +89,12 @@ package struct Configuration: Sendable, Hashable {
         controlSocket = settings.text("control-socket") ?? "\(run)/control.sock"
         agentSocket = settings.text("agent-socket") ?? "\(run)/agent.sock"
         controlGroup = settings.text("control-group")
+        switch settings.text("mode") ?? Mode.enforce.rawValue {
+        case Mode.enforce.rawValue: mode = .enforce
+        case Mode.observe.rawValue: mode = .observe
+        case let other:
+            throw ConfigurationError("mode: `\(shown(other))` is neither enforce nor observe")
+        }
         allowsSameUID = try settings.flag("allow-same-uid")
         upstream = try settings.text("upstream").map(upstreamSetting) ?? .aws
         variant = try endpointVariant(settings, environment: environment)

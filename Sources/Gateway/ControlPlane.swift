@@ -59,7 +59,11 @@ extension Gateway {
 
     private func inbox() -> JSON {
         let now = clock.now
-        return .object([.init("approvals", .array(desk.room.waiting.map { card($0, now: now) }))])
+        let waiting = JSON.Member("approvals", .array(desk.room.waiting.map { card($0, now: now) }))
+        switch desk.mode {
+        case .enforce: return .object([waiting])
+        case .observe: return .object([waiting, .init("mode", .string(desk.mode.rawValue))])
+        }
     }
 
     /// The card as every surface gets it: what was recorded, and how it stands now.

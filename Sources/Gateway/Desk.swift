@@ -8,6 +8,9 @@ import Vocabulary
 /// Held by the gateway and touched on its event loop only.
 struct Desk {
     var policy: PolicySet
+    var mode = Mode.enforce
+    /// The name of the host, as `countersign:Host` has it.
+    var host: String?
     var grants = GrantBook()
     var limits = LimitBook()
     var retries = RetryBook()
@@ -21,7 +24,9 @@ struct Desk {
     }
 
     func decide(_ meaning: Meaning, caller: Caller, at now: Instant) -> Decision {
-        Deciding.decide(meaning, caller: caller, under: policy, grants: grants, limits: limits, at: now)
+        Deciding.decide(
+            meaning, caller: caller, under: policy, grants: grants, limits: limits, mode: mode,
+            host: host, at: now)
     }
 
     mutating func reserve(

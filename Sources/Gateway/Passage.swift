@@ -257,7 +257,8 @@ final class Passage: @unchecked Sendable {
         gateway.log.record(
             .denied(
                 at: now, request: corridor.request, caller: caller, meaning: call.meaning, denial: denial,
-                policy: gateway.desk.policy.digest, approval: answer.approval?.id, code: answer.code,
+                policy: gateway.desk.policy.digest, mode: gateway.desk.mode, approval: answer.approval?.id,
+                code: answer.code,
                 peer: peer))
     }
 

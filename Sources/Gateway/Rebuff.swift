@@ -211,7 +211,7 @@ func words(_ reason: Denial.Reason) -> String {
     case .statement(let id): "denied by \(id)"
     case .byDefault: "no statement allows it"
     case .unknownResource: "the request does not name the resource"
-    case .vendsCredentials: "its reply holds credentials, and no statement names the action itself"
+    case .vendsCredentials: "its reply holds credentials, and no statement allows the action by its name"
     case .limit(let reach): reach.advice
     case .barred(let bar): words(bar)
     }

@@ -72,6 +72,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     var desk = Desk(policy: policy, recognition: recognition)
     (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
     (desk.limits, desk.retries) = (fold.limits, fold.retries)
+    (desk.mode, desk.host) = (configuration.mode, hostName())
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
         credentials: credentials,
@@ -93,8 +94,9 @@ extension Gateway {
         let now = clock.now
         note(
             .start(
-                at: now, version: gateVersion, host: hostName(), configuration: sha256("\(configuration)"),
-                policy: desk.policy.digest))
+                at: now, version: gateVersion, host: desk.host ?? "unknown",
+                configuration: sha256("\(configuration)"),
+                policy: desk.policy.digest, mode: desk.mode))
         for request in fold.open {
             let outcome = Outcome(
                 kind: .unknown, status: nil, awsRequestID: nil, awsExtendedRequestID: nil,
@@ -148,7 +150,17 @@ extension Gateway {
                     + "seat belt, not a lock."
             )
         }
+        warnOfObserving()
         out("ready")
+    }
+
+    /// Nobody is to believe that policy holds when it does not.
+    private func warnOfObserving() {
+        guard desk.mode == .observe else { return }
+        out(
+            "  WARNING: --mode observe: POLICY IS NOT ENFORCED. Calls that it would deny or hold are signed "
+                + "and sent, and only marked in the log. Refused still: what is not understood, and what "
+                + "would hand out credentials.")
     }
 
     /// Takes the policy folder as it is now; a set that does not load leaves the last good one in force.
@@ -161,6 +173,7 @@ extension Gateway {
                     .policyLoaded(
                         at: clock.now, policy: policy.digest, statementCount: policy.statements.count))
                 out("policies reloaded: \(policy.statements.count) statements, \(policy.digest)")
+                warnOfObserving()
                 // What waits is judged again under the set of this moment.
                 for id in Array(waiting.keys) { wake(id) }
             }
@@ -245,9 +258,10 @@ private func groupID(_ name: String) throws(ConfigurationError) -> UInt32 {
     return entry.pointee.gr_gid
 }
 
-private func hostName() -> String {
+/// What `hostname` prints; nil when the system does not say.
+private func hostName() -> String? {
     var buffer = [CChar](repeating: 0, count: 256)
-    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
+    guard gethostname(&buffer, buffer.count - 1) == 0, buffer[0] != 0 else { return nil }
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 

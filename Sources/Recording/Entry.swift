@@ -83,15 +83,16 @@ package enum Durability: Hashable, Sendable {
 
 extension Entry {
     /// The sidecar begins to serve: its version, its host's name, the SHA-256 of its configuration and of its
-    /// policy set.
+    /// policy set, and whether that only observes.
     package static func start(
-        at: Instant, version: String, host: String, configuration: Digest, policy: Digest
+        at: Instant, version: String, host: String, configuration: Digest, policy: Digest,
+        mode: Mode = .enforce
     ) -> Entry {
         Entry(
             .start, at: at,
             [
                 .text("version", version), .text("host", host), .digest("config", configuration),
-                .digest("policy", policy),
+                .digest("policy", policy), modeMember(mode),
             ])
     }
 

@@ -24,7 +24,7 @@ package struct Refusal: Hashable, Sendable {
     /// then names.
     package static func denied(
         at: Instant, request: RequestID, caller: Caller, meaning: Meaning, denial: Denial?, policy: Digest,
-        approval: ApprovalID? = nil, code: String, peer: String
+        mode: Mode = .enforce, approval: ApprovalID? = nil, code: String, peer: String
     ) -> Refusal {
         let items = denial?.items ?? []
         let pairs = items.isEmpty ? meaning.pairs : items.map(\.pair)
@@ -40,7 +40,7 @@ package struct Refusal: Hashable, Sendable {
         members += keyMembers(meaning, pairs: pairs + others)
         members += [
             items.isEmpty ? nil : JSON.Member("reasons", .array(isWhole ? reasons : reasons + ["…"])),
-            .digest("policy", policy), .text("peer", peer, byteCountMax: 256),
+            .digest("policy", policy), modeMember(mode), .text("peer", peer, byteCountMax: 256),
         ]
         return Refusal(
             .denied, agent: caller.agent, at: at, likeness: "\(code) \(meaning.digest)", members: members)

@@ -56,7 +56,9 @@ package struct Rendering: Sendable {
         case .start:
             return row(
                 entry, "start", .plain, agent: nil, "",
-                "countersign \(word(entry["version"])), policy \(short(entry["policy"]))")
+                "countersign \(word(entry["version"])), policy \(short(entry["policy"]))"
+                    + (entry["mode"].map { ", MODE \(word($0).uppercased()): nothing is held or denied" }
+                        ?? ""))
         case .stop: return row(entry, "stop", .plain, agent: nil, "", bounded(word(entry["reason"])))
         case .fault:
             return row(
@@ -81,10 +83,12 @@ package struct Rendering: Sendable {
         if let id = entry["aws_request_id"] { rest += " aws:\(word(id))" }
         for use in request?["uses"]?.array ?? [] { rest += " \(word(use["grant"]))" }
         if entry["holds_credentials"] == true { rest += ", the reply holds credentials" }
+        rest += request.map(observed) ?? ""
         if !isAnswered { rest += error(entry) }
         if request == nil { rest += " entry \(seq)" }
         let isGood =
             isAnswered && (entry["status"]?.integer ?? 500) < 400 && entry["holds_credentials"] != true
+            && request?["would"] == nil
         let subject = request.map { self.subject($0["pairs"], $0["pair_count"]) } ?? ""
         return row(entry, "sent", isGood ? .green : .red, agent: request?["agent"], subject, rest)
     }
@@ -112,6 +116,14 @@ package struct Rendering: Sendable {
         let approval = entry["approval"].map { " \(word($0))" } ?? ""
         return "\(word(entry["code"]))\(approval) \(reasons.first.map(bounded) ?? "")"
             + (reasons.count > 1 ? " +\(reasons.count - 1) more" : "") + count(entry)
+    }
+
+    /// The mark of a gate that only observed, and what policy would have done.
+    private func observed(_ request: StoredEntry) -> String {
+        guard let mode = request["mode"] else { return "" }
+        guard let would = request["would"] else { return " [\(word(mode))]" }
+        let why = (request["reasons"] ?? request["statements"])?.array?.map { bounded(word($0)) } ?? []
+        return " [\(word(mode)): WOULD \(word(would).uppercased()): \(why.joined(separator: ", "))]"
     }
 
     // MARK: - Parts

@@ -45,6 +45,9 @@ extension Entry {
             sealed.authority == sealed.awsHost ? nil : .text("upstream", sealed.authority),
             statementsMember(reservation.allowance.statements),
             isAlwaysAnswered ? JSON.Member("always_answered", .bool(true)) : nil,
+        ]
+        members += observation(reservation.allowance)
+        members += [
             .digest("policy", reservation.policy),
             reservation.uses.isEmpty ? nil : JSON.Member("uses", .array(reservation.uses.map(\.logged))),
             // Whole: at most LimitBook.limitsPerCallMax, and the counters are rebuilt from them.
@@ -75,6 +78,33 @@ extension Entry {
                 .count("ms", outcome.elapsed.wholeNanoseconds / 1_000_000),
                 outcome.holdsCredentials ? .init("holds_credentials", true) : nil,
             ])
+    }
+}
+
+/// That the gate only observes, and what policy would have done with the call; nothing where policy holds.
+private func observation(_ allowance: Allowance) -> [JSON.Member?] {
+    guard let mode = modeMember(allowance.mode) else { return [] }
+    switch allowance.would {
+    case nil: return [mode]
+    case .ask(let question)?:
+        return [mode, .text("would", "ask"), statementsMember(question.statements)]
+    case .deny(let denial)?:
+        var reasons: [String] = []
+        for reason in denial.items.map(\.reason.logged) where !reasons.contains(reason) {
+            reasons.append(reason)
+        }
+        let (listed, isWhole) = listed(reasons.map { .string($0) }, byteCountMax: 8_192)
+        return [
+            mode, .text("would", "deny"), JSON.Member("reasons", .array(isWhole ? listed : listed + ["…"])),
+        ]
+    }
+}
+
+/// `"mode":"observe"`; nil where policy holds.
+func modeMember(_ mode: Mode) -> JSON.Member? {
+    switch mode {
+    case .enforce: nil
+    case .observe: .text("mode", mode.rawValue)
     }
 }
 

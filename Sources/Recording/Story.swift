@@ -121,6 +121,11 @@ package struct Story: Sendable {
     }
 
     private var decided: String {
+        if asked == nil, let request = calls.first?.request, let would = request["would"] {
+            let why = (request["reasons"] ?? request["statements"])?.array?.map { word($0) } ?? []
+            return
+                "nobody: the gate only observed. Policy would \(word(would)): \(why.joined(separator: ", "))"
+        }
         if asked == nil, let statements = calls.first?.request["statements"]?.array {
             return "allowed by \(statements.map { word($0) }.joined(separator: ", ")), nobody was asked"
         }

@@ -12,6 +12,9 @@ struct Inbox: ParsableCommand {
     func run() throws {
         let reply = try orCannotTell { try sockets.control().get("/v1/inbox") }
         if json { return print(reply.text) }
+        if reply["mode"] == "observe" {
+            print("WARNING: the gate only observes (--mode observe): it asks nobody and holds nothing.")
+        }
         let cards = reply["approvals"]?.array ?? []
         if cards.isEmpty { return print("Nothing waits.") }
         for card in cards { print(inboxLine(card)) }

@@ -19,6 +19,11 @@ struct Serve: ParsableCommand {
     var config: String?
     @Option(help: "The folder of policy files.")
     var policies: String?
+    @Option(
+        help:
+            "`enforce` (default); `observe` sends what policy would deny or hold and marks it in the log."
+    )
+    var mode: String?
     @Option(help: "[AGENT=]127.0.0.1:PORT or [AGENT=]unix:/PATH; may be repeated (default 127.0.0.1:8990).")
     var listen: [String] = []
     @Option(help: "The agent of a listener that names none (default local).")
@@ -67,7 +72,8 @@ struct Serve: ParsableCommand {
     func run() throws {
         var flags: [String: [String]] = [:]
         let options: [(String, String?)] = [
-            ("policies", policies), ("agent", agent), ("state", state), ("upstream", upstream),
+            ("policies", policies), ("mode", mode), ("agent", agent), ("state", state),
+            ("upstream", upstream),
             ("region", region),
             ("account", account), ("profile", profile), ("credential-process", credentialProcess),
             ("ca-bundle", caBundle), ("control-socket", controlSocket), ("control-group", controlGroup),

@@ -4,6 +4,56 @@ import Vocabulary
 
 @testable import Deciding
 
+@Suite("The gate's host") struct HostTests {
+    static let own = """
+        - Sid: Here
+          Effect: Allow
+          Action: dynamodb:GetItem
+          Resource: "*"
+          Condition: {StringLike: {countersign:Host: "web-*"}}
+        """
+
+    static func says(_ statement: String, on host: String?) throws -> String {
+        decide(
+            try meaning([pair("dynamodb:GetItem", Resource(orders))]), caller: try caller(),
+            under: try PolicySet.of(statement), grants: GrantBook(), host: host, at: noon
+        ).word
+    }
+
+    @Test
+    func `a statement may be for some hosts; where the host is not known, that counts against the caller`()
+        throws
+    {
+        #expect(try Self.says(Self.own, on: "web-14") == "allow test/Here")
+        #expect(try Self.says(Self.own, on: "etl-2") == "deny byDefault")
+        #expect(try Self.says(Self.own, on: "WEB-14") == "deny byDefault")
+        #expect(try Self.says(Self.own, on: nil) == "deny byDefault")
+        let not = Self.own.replacing("StringLike", with: "StringNotLike")
+        #expect(try Self.says(not, on: nil) == "deny byDefault")
+        let deny = Self.own.replacing("Effect: Allow", with: "Effect: Deny")
+        let all = "\n- {Sid: All, Effect: Allow, Action: '*', Resource: '*'}"
+        #expect(try Self.says(deny + all, on: "etl-2") == "allow test/All")
+        #expect(try Self.says(deny + all, on: nil) == "deny test/Here")
+    }
+
+    @Test func `a case says which host the gate runs on`() throws {
+        let cases = try PolicyCase.read(
+            PolicyFile(
+                "cases.yaml",
+                "Cases:\n  - {Action: dynamodb:GetItem, Host: web-1, Says: allow test/Here}\n"
+                    + "  - {Action: dynamodb:GetItem, Says: deny byDefault}"))
+        #expect(PolicyTest(cases, on: try PolicySet.of(Self.own)).failures.map(\.found) == [])
+    }
+
+    @Test func `it is compared as text`() {
+        let wrong = Self.own.replacing("StringLike", with: "NumericEquals").replacing("web-*", with: "4")
+        let statement = wrong.split(separator: "\n").joined(separator: "\n  ")
+        let head = "Countersign: 1\nId: x\nAgents: [\"*\"]\nStatement:\n  "
+        let told = faults([PolicyFile("x.yaml", head + statement)])
+        #expect(told.count == 1 && told[0].contains("is text: use a String operator"), "\(told)")
+    }
+}
+
 @Suite("Deciding a call") struct DecideTests {
     static let approval = "Approval: {Approvers: [oncall]}"
 

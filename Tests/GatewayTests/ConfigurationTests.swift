@@ -36,7 +36,7 @@ private func refusal(
             "account": "123456789012", "agent": "etl", "allow-same-uid": "true", "listen": "127.0.0.1:9",
             "log-durability": "synced", "log-reserve": "7", "region": "eu-west-1", "upstream": "https://h",
             "resource-host": "apigatewaymanagementapi=a1b2c3.execute-api.eu-west-1.amazonaws.com/prod",
-            "use-dual-stack": "true", "use-fips": "true",
+            "use-dual-stack": "true", "use-fips": "true", "mode": "observe",
         ]
         let value = values[key] ?? "/somewhere/\(key)"
         let variable = "COUNTERSIGN_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
@@ -44,6 +44,15 @@ private func refusal(
         #expect(byFlag != (try configured()), "the key changes something")
         #expect(try configured([:], [variable: value]) == byFlag)
         #expect(try configured(file: [key: [value]]) == byFlag)
+    }
+
+    @Test func `only the very word turns enforcing off`() throws {
+        #expect(try configured().mode == .enforce)
+        #expect(try configured(["mode": ["enforce"]]).mode == .enforce)
+        #expect(try configured(["mode": ["observe"]]).mode == .observe)
+        for text in ["Observe", "observe ", "true", "", "off", "observed"] {
+            #expect(refusal(["mode": [text]]).hasPrefix("mode: `"), "\(text)")
+        }
     }
 
     @Test func `an unknown key of the file is an error that names the known ones`() {

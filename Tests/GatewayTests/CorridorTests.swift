@@ -39,6 +39,31 @@ private let second = ApprovalID(random: 2)
         #expect(try walk.take(.head(signed), &desk) == "refuse: unidentified")
     }
 
+    @Test func `an observing gate sends what policy would deny or hold, and asks nobody`() throws {
+        for (operation, would) in [("DeleteItem", "ask"), ("DeleteTable", "deny")] {
+            var (walk, desk) = (Walk(operation), try makeDesk())
+            desk.mode = .observe
+            _ = try walk.take(.head(walk.head), &desk)
+            let action = walk.corridor.step(
+                .body(walk.body), at: try binding(), of: &desk, now: noon)
+            guard case .record(let reservation) = consume action else { throw Unexpected() }
+            let allowance = reservation.allowance
+            switch allowance.would {
+            case .ask: #expect(would == "ask")
+            case .deny: #expect(would == "deny")
+            case nil: Issue.record("no mark")
+            }
+            #expect(reservation.uses.isEmpty && reservation.needsSync)
+            #expect(desk.room.waiting.isEmpty)
+        }
+        var desk = try makeDesk()
+        desk.mode = .observe
+        var walk = Walk("EmptyTable")
+        #expect(try walk.arrive(&desk) == "refuse: denied", "no such operation")
+        walk = Walk("deletetable")
+        #expect(try walk.arrive(&desk) == "refuse: unrecognized")
+    }
+
     @Test func `a call that asks is requested, held, and sent under its grant`() throws {
         var (walk, desk) = (Walk(), try makeDesk())
         try walk.waits(1, &desk)

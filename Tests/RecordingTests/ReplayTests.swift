@@ -225,6 +225,55 @@ enum RecordedFixture {
         #expect(count <= LogLine.byteCountMax, "\(count)")
     }
 
+    @Test func `the longest request fits on a line, with all its limits`() throws {
+        let wild = String(repeating: "\u{1}", count: 500)
+        var keys = Sample.keys
+        for number in 0..<200 { keys["aws:RequestTag/\(wild)\(number)"] = .filled([wild]) }
+        let pairs = (0..<1_000).map { number in
+            Sample.pair("GetItem", level: .read, resource: Resource("arn:aws:s3:::b/\(wild)\(number)"))
+        }
+        let meaning = Sample.meaning(pairs: pairs, keys: keys)
+        let name = String(repeating: "n", count: 128)
+        let ids = (0..<1_000).map { StatementID(document: name, sid: name.dropLast(3) + "\($0)") }
+        let most = Dictionary(uniqueKeysWithValues: Limit.Unit.allCases.map { ($0, 1_000_000_000_000) })
+        let limit = Limit(most: most, per: .seconds(86_400), by: .session, beyond: .deny)
+        let amount = Limit.Amount(calls: 1, items: 999_999_999_999, bytes: 999_999_999_999)
+        var book = LimitBook()
+        let standings = try book.count(
+            ids.prefix(LimitBook.limitsPerCallMax).map {
+                LimitClaim(statement: $0, limit: limit, amount: amount, mayExceed: false)
+            }, by: try Sample.caller(), at: moment())
+        let reservation = Reservation(
+            call: Call(meaning: meaning, sealed: Sample.sealed("GetItem")), caller: try Sample.caller(),
+            allowance: Allowance(meaning, grounds: ids.map { .statement($0) }, fingerprint: nil),
+            request: RequestID(random: 1), uses: [try Sample.use()], limits: standings,
+            policy: Sample.policy, at: moment())
+        let facts = RequestFacts(
+            invocation: wild, attempt: 1, peer: wild, userAgent: wild, accessKeyID: wild)
+        let entry = Entry.request(reservation, facts: facts)
+        let count = LogLine.headByteCountMax + LogLine.body(of: entry).count
+        #expect(count <= LogLine.byteCountMax, "\(count)")
+        #expect(try stored(entry)["limits"]?.array?.count == LimitBook.limitsPerCallMax)
+    }
+
+    @Test func `what hangs on the gate's host, which no entry of a call has, cannot be told`() throws {
+        func set(_ condition: String) throws -> PolicySet {
+            let text = """
+                Countersign: 1
+                Id: x
+                Agents: ["*"]
+                Statement:
+                  - {Sid: S, Effect: Allow, Action: "dynamodb:GetItem", Resource: "*"\(condition)}
+                """
+            return try PolicySet.load(
+                files: [PolicyFile(name: "x.yaml", bytes: Array(text.utf8))], actions: ActionNames(.builtIn))
+        }
+        let call = try recordedCall(Entry.request(try reservation(Sample.meaning()), facts: Sample.facts))
+        #expect(call.replayed(under: try set("")).word == .allow)
+        let here = try set(", Condition: {StringEquals: {countersign:Host: web-14}}")
+        #expect(call.replayed(under: here).word == .cannotTell)
+    }
+
     // MARK: - Which entries are calls
 
     @Test func `an approval is one call: its answers and the first use of its grant are none`() throws {

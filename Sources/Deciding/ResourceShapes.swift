@@ -92,7 +92,15 @@ struct ResourceShapes {
         for alike in Dictionary(grouping: all, by: \.head).values {
             var kept: [Named] = []
             for (shape, members) in Dictionary(grouping: alike, by: shape) {
-                kept.append(members.count == 1 ? members[0] : shape)
+                var drawn = shape
+                for index in shape.parts.indices {
+                    let part = members[0].parts[index]
+                    // An id that all of them have in common tells nothing apart.
+                    if members.allSatisfy({ $0.parts[index].hasBytes(of: part) }) {
+                        drawn.parts[index] = part
+                    }
+                }
+                kept.append(drawn)
             }
             result.formUnion(kept[0].isObject ? folded(kept) : kept)
         }

@@ -161,6 +161,9 @@ extension PolicyDraft {
                     lake + $0 + "/x"
                 })
                 == [lake + "*/x"])
+        #expect(
+            patterns([lake + "2026/11/part-1", lake + "2026/12/part-1"]) == [lake + "2026/*/part-1"],
+            "what they have in common stays")
         #expect(patterns([lake + "alpha/x", lake + "beta/x"]) == [lake + "alpha/x", lake + "beta/x"])
         let functions = (1...3).map { "arn:aws:lambda:us-east-1:111122223333:function:f:\($0)" }
         #expect(patterns(functions) == ["arn:aws:lambda:us-east-1:111122223333:function:f:*"])

@@ -31,6 +31,24 @@ package struct ActionNames: Sendable {
     }
 }
 
+/// The action patterns of a set, each looked up among the actions once: many statements have the same.
+final class ActionPatterns {
+    let names: ActionNames
+    private var read: [ExactText: ActionPattern] = [:]
+
+    init(_ names: ActionNames) { self.names = names }
+
+    /// The pattern `text`.
+    ///
+    /// - Throws: what is wrong with it, as ``ActionPattern/init(parsing:in:)``.
+    func pattern(_ text: String) throws(PatternFault) -> ActionPattern {
+        if let known = read[ExactText(text)] { return known }
+        let pattern = try ActionPattern(parsing: text, in: names)
+        read[ExactText(text)] = pattern
+        return pattern
+    }
+}
+
 /// One pattern of a statement's `Action` or `NotAction`, compared without regard to case.
 struct ActionPattern: Hashable, Sendable {
     /// As the file has it.

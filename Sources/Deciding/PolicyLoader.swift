@@ -2,14 +2,14 @@ import Vocabulary
 
 /// Reads a policy folder's files into a set, and every fault on the way.
 struct PolicyLoader {
-    let actions: ActionNames
+    private let actions: ActionPatterns
     private var issues = IssueList()
     private var approvers = ApproverBook()
     private var statements: [Statement] = []
     /// The `Id` of each document read, with its file.
     private var documents: [(id: String, file: String)] = []
 
-    init(actions: ActionNames) { self.actions = actions }
+    init(actions: ActionNames) { self.actions = ActionPatterns(actions) }
 
     /// The set that `files`, sorted by name, make.
     mutating func load(_ files: [PolicyFile]) throws(PolicyError) -> PolicySet {

@@ -103,11 +103,12 @@ struct ResourcePattern: Hashable, Sendable {
     private struct Parts: Hashable, Sendable {
         let head: [Pattern]
         let last: PolicyText
-        /// The pattern taken as one text, where it has no variable.
-        let whole: Pattern?
+        /// Whether the head has no wildcard: then its colons are those of every ARN that it matches, taken as
+        /// one text or part by part.
+        let hasLiteralHead: Bool
 
         func whole(with last: Pattern) -> Pattern {
-            whole ?? Pattern(tokens: Array((head + [last]).map(\.tokens).joined(separator: [.scalar(0x3A)])))
+            Pattern(tokens: Array((head + [last]).map(\.tokens).joined(separator: [.scalar(0x3A)])))
         }
     }
 
@@ -162,12 +163,7 @@ struct ResourcePattern: Hashable, Sendable {
         guard !split[5].isEmpty else { throw PatternFault("the resource part of the ARN is empty") }
         let head = split.dropLast().map { Pattern(Substring($0), foldsCase: true) }
         let last = try PolicyText(parsing: String(split[5]), hasWildcards: true)
-        guard let fixed = last.fixed else {
-            parts = Parts(head: head, last: last, whole: nil)
-            return
-        }
-        let whole = Parts(head: head, last: last, whole: nil).whole(with: fixed)
-        parts = Parts(head: head, last: last, whole: whole)
+        parts = Parts(head: head, last: last, hasLiteralHead: head.allSatisfy(\.isLiteral))
     }
 
     /// Whether the pattern covers `resource`: yes for every text in place of its unknown runs, no for none.
@@ -218,7 +214,10 @@ struct ResourcePattern: Hashable, Sendable {
             zip(parts.head, ranges).allSatisfy(matches) && ranges.last.map { matches(last, $0) } ?? false
         }
         if let scalars = resource.scalars {
-            if let ranges = resource.parts, eachPart(of: ranges, { $0.matches(scalars[$1]) }) { return .yes }
+            if let ranges = resource.parts {
+                if eachPart(of: ranges, { $0.matches(scalars[$1]) }) { return .yes }
+                if parts.hasLiteralHead { return .no }
+            }
             return parts.whole(with: last).matches(scalars[...]) ? .unknown : .no
         }
         let symbols = resource.symbols

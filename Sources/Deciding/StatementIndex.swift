@@ -41,19 +41,19 @@ final class StatementIndex: Sendable {
         var numbers: [[[Pattern]]: UInt32] = [:]
         var lists: [[[Pattern]]] = []
         var facts: [Facts] = []
-        for statement in statements {
+        let beginnings = statements.map(\.scope.beginnings)
+        for (place, statement) in statements.enumerated() {
             let number = numbers[statement.agents] ?? UInt32(lists.count)
             if numbers.updateValue(number, forKey: statement.agents) == nil { lists.append(statement.agents) }
             facts.append(
                 Facts(
                     permits: statement.effect.permits, hasConditions: !statement.scope.conditions.isEmpty,
-                    isSpelledOut: statement.scope.isSpelledOut, agents: number))
+                    isSpelledOut: beginnings[place].allSatisfy { $0.reach == .exact }, agents: number))
         }
         self.facts = facts
         agentLists = lists
         (agents, agentShelf) = Self.filed(lists)
 
-        let beginnings = statements.map(\.scope.beginnings)
         let texts = SortedTexts(beginnings.flatMap { $0.map(\.text) })
         var shelved = Shelved()
         var next = 0
@@ -209,9 +209,6 @@ extension Statement.Scope {
     fileprivate var beginnings: [Beginning] {
         exceptsResources ? [Beginning(reach: .some)] : resources.map(\.beginning)
     }
-
-    /// Whether each resource is one text.
-    fileprivate var isSpelledOut: Bool { beginnings.allSatisfy { $0.reach == .exact } }
 }
 
 extension String {

@@ -8,12 +8,12 @@ struct StatementReader {
     /// Plain IAM JSON: AWS's own keys and effects only, and a Sid is no duty.
     let isPlain: Bool
     let agents: [Fields.Text]
-    let actions: ActionNames
+    let actions: ActionPatterns
     let approvers: ApproverBook
     private var sids: Set<String> = []
 
     init(
-        document: String, file: String, isPlain: Bool, agents: [Fields.Text], actions: ActionNames,
+        document: String, file: String, isPlain: Bool, agents: [Fields.Text], actions: ActionPatterns,
         approvers: ApproverBook
     ) {
         self.document = document
@@ -158,7 +158,7 @@ struct StatementReader {
         if let key = oneOf(("Action", "NotAction"), fields, issues: &issues) {
             scope.exceptsActions = key.utf8.elementsEqual("NotAction".utf8)
             scope.actions = fields.texts(key, issues: &issues).compactMap { text in
-                do throws(PatternFault) { return try ActionPattern(parsing: text.text, in: actions) } catch {
+                do throws(PatternFault) { return try actions.pattern(text.text) } catch {
                     issues.add(file, text.place, "action `\(shown(text.text))`: \(error.message)")
                     return nil
                 }

@@ -18,6 +18,16 @@ func readFile(_ path: String, limit: Int, isGuarded: Bool) throws(FileError) -> 
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(path, "cannot be opened", errno: errno) }
     defer { close(descriptor) }
+    return try readFile(descriptor, path, limit: limit, isGuarded: isGuarded)
+}
+
+/// The bytes of the file that is open as `descriptor`, at most `limit`; `path` is what errors call it.
+///
+/// One that is guarded must also stay as it is while it is read: half of what someone is writing is not what
+/// they mean.
+func readFile(
+    _ descriptor: Int32, _ path: String, limit: Int, isGuarded: Bool
+) throws(FileError) -> [UInt8] {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw FileError(path, "cannot be examined", errno: errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(path, "is not a regular file") }
@@ -31,14 +41,20 @@ func readFile(_ path: String, limit: Int, isGuarded: Bool) throws(FileError) -> 
             if errno == EINTR { continue }
             throw FileError(path, "cannot be read", errno: errno)
         }
-        if count == 0 { return bytes }
+        if count == 0 { break }
         bytes += buffer[..<count]
         guard bytes.count <= limit else { throw FileError(path, "is larger than \(limit) bytes") }
     }
+    guard isGuarded else { return bytes }
+    var after = stat()
+    guard fstat(descriptor, &after) == 0, Int(after.st_size) == bytes.count,
+        (after.st_mtim.tv_sec, after.st_mtim.tv_nsec) == (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    else { throw FileError(path, "was written to while it was read: load again when it is done") }
+    return bytes
 }
 
 /// Refuses what others than root and this user could change.
-private func guardMode(_ path: String, _ status: stat) throws(FileError) {
+func guardMode(_ path: String, _ status: stat) throws(FileError) {
     guard status.st_mode & 0o022 == 0 else {
         throw FileError(path, "can be written by others; `chmod go-w \(path)` mends it")
     }

@@ -33,8 +33,8 @@ extension Configuration {
 
 /// Runs the gate until a signal ends it. `out` gets one line or block of text for the operator at a time.
 ///
-/// SIGHUP reloads the policies; SIGTERM and SIGINT stop in good order: calls on their way to AWS finish,
-/// calls that wait are cut.
+/// SIGHUP reloads the policies, as a change of their folder does; SIGTERM and SIGINT stop in good order:
+/// calls on their way to AWS finish, calls that wait are cut.
 ///
 /// - Throws: whatever keeps it from serving, before the first listener opens.
 package func serve(_ configuration: Configuration, out: @escaping @Sendable (String) -> Void) throws {
@@ -43,6 +43,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     defer { speaker.end() }
     let signals = blockSignals([SIGTERM, SIGINT, SIGHUP])
     let clock = Clock()
+    let mark = PolicyWatch.mark(of: configuration.policies)
     let policy = try loadPolicies(configuration.policies)
     try makePrivateFolder(configuration.state)
     for socket in [configuration.controlSocket, configuration.agentSocket] {
@@ -78,11 +79,14 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
         credentials: credentials,
         desk: desk, out: { speaker.say($0) })
     let listeners = try gateway.open(fold)
+    let watch = try PolicyWatch(
+        configuration.policies, policy, mark, take: { gateway.take($0, taken: $1) },
+        complain: { speaker.say("countersign: \($0)") })
     var signal: Int32 = 0
     var set = signals
     while sigwait(&set, &signal) == 0 {
         guard signal == SIGHUP else { break }
-        gateway.reload()
+        watch.ask()
     }
     for listener in listeners { listener.close() }
     gateway.stop()
@@ -163,11 +167,13 @@ extension Gateway {
                 + "would hand out credentials.")
     }
 
-    /// Takes the policy folder as it is now; a set that does not load leaves the last good one in force.
-    fileprivate func reload() {
-        do {
-            let policy = try loadPolicies(configuration.policies)
-            loop.execute { [self] in
+    /// Puts a set in force, for every call that is judged from now on; one that does not load leaves the last
+    /// good one there. Then calls `taken`.
+    fileprivate func take(_ loaded: PolicyWatch.Loaded, taken: @escaping @Sendable () -> Void) {
+        loop.execute { [self] in
+            defer { taken() }
+            switch loaded {
+            case .success(let policy):
                 desk.policy = policy
                 note(
                     .policyLoaded(
@@ -176,11 +182,12 @@ extension Gateway {
                 warnOfObserving()
                 // What waits is judged again under the set of this moment.
                 for id in Array(waiting.keys) { wake(id) }
+            case .failure(let error):
+                let kept = desk.policy.digest
+                complain(
+                    "the policies are not reloaded, the last good set stays in force (\(kept)):\n\(error)")
+                note(.policyFailed(at: clock.now, kept: kept, error: "\(error)"))
             }
-        } catch {
-            complain("the policies are not reloaded, the last good set stays in force:\n\(error)")
-            let kept = desk.policy.digest
-            note(.policyFailed(at: clock.now, kept: kept, error: "\(error)"))
         }
     }
 

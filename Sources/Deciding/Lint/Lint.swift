@@ -146,7 +146,8 @@ extension Condition {
     fileprivate var isOfCircumstances: Bool {
         switch key {
         case .request(let name): Self.circumstances.contains(name)
-        case .own(.agent), .own(.session), .own(.strength), .own(.task), .own(.wireProtocol), .own(.hourUTC):
+        case .own(.agent), .own(.session), .own(.strength), .own(.task), .own(.host), .own(.wireProtocol),
+            .own(.hourUTC):
             true
         case .own: false
         }

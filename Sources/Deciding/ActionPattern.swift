@@ -35,15 +35,25 @@ package struct ActionNames: Sendable {
 final class ActionPatterns {
     let names: ActionNames
     private var read: [ExactText: ActionPattern] = [:]
+    /// The actions of the services that patterns with wildcards were looked up in.
+    private var listed: [ExactText: [String]] = [:]
 
     init(_ names: ActionNames) { self.names = names }
+
+    /// The action names of `prefix`, listed once.
+    fileprivate func names(of prefix: String) -> [String] {
+        if let known = listed[ExactText(prefix)] { return known }
+        let found = names.names(prefix)
+        listed[ExactText(prefix)] = found
+        return found
+    }
 
     /// The pattern `text`.
     ///
     /// - Throws: what is wrong with it, as ``ActionPattern/init(parsing:in:)``.
     func pattern(_ text: String) throws(PatternFault) -> ActionPattern {
         if let known = read[ExactText(text)] { return known }
-        let pattern = try ActionPattern(parsing: text, in: names)
+        let pattern = try ActionPattern(parsing: text, in: self)
         read[ExactText(text)] = pattern
         return pattern
     }
@@ -61,8 +71,8 @@ struct ActionPattern: Hashable, Sendable {
 
     /// The pattern `text`: `*`, or `service:Name` with wildcards in the name alone.
     ///
-    /// - Throws: what is wrong with it, with the nearest name when it matches no action of `actions`.
-    init(parsing text: String, in actions: ActionNames) throws(PatternFault) {
+    /// - Throws: what is wrong with it, with the nearest name when it matches none of the actions.
+    init(parsing text: String, in actions: ActionPatterns) throws(PatternFault) {
         self.text = text
         if text.utf8.elementsEqual("*".utf8) || text.utf8.elementsEqual("*:*".utf8) {
             (prefix, name, literal) = (nil, .everything, nil)
@@ -81,11 +91,11 @@ struct ActionPattern: Hashable, Sendable {
         self.prefix = service
         self.name = name
         literal = name.isLiteral ? nameText.asciiLowercased : nil
-        if name.isLiteral, actions.contains(service, nameText) { return }
-        let names = actions.names(service)
+        if name.isLiteral, actions.names.contains(service, nameText) { return }
+        let names = actions.names(of: service)
         guard !names.isEmpty else {
             throw PatternFault(
-                "no IAM service has the prefix `\(shown(service))`" + hint(service, actions.prefixes))
+                "no IAM service has the prefix `\(shown(service))`" + hint(service, actions.names.prefixes))
         }
         guard names.contains(where: { name.matches($0) }) else {
             throw PatternFault("no IAM action matches" + hint(text, names.map { "\(service):\($0)" }))

@@ -36,7 +36,8 @@ struct Pattern: Hashable, Sendable {
 
     init(tokens: [Token]) {
         isLiteral = tokens.allSatisfy { $0 != .any && $0 != .one && $0 != .oneAmidAny }
-        self.tokens = Pattern.grouped(tokens)
+        // Most parts of most patterns are plain text.
+        self.tokens = isLiteral ? tokens : Pattern.grouped(tokens)
     }
 
     /// The one text that the pattern matches; nil where it has a wildcard or folds case.
@@ -64,6 +65,7 @@ struct Pattern: Hashable, Sendable {
     /// `*`.
     private static func grouped(_ tokens: [Token]) -> [Token] {
         var result: [Token] = []
+        result.reserveCapacity(tokens.count)
         var (ones, hasAny) = (0, false)
         func closeRun() {
             result += Array(repeating: hasAny ? Token.oneAmidAny : .one, count: ones)

@@ -145,24 +145,24 @@ struct ResourcePattern: Hashable, Sendable {
             parts = nil
             return
         }
-        let split = text.unicodeScalars.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        let split = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
         guard split.count == 6 else {
             let found = split.count == 1 ? "1 part" : "\(split.count) parts"
             throw PatternFault(
                 "an ARN has 6 parts, `arn:partition:service:region:account:resource`, this has \(found)")
         }
-        guard split[0].elementsEqual("arn".unicodeScalars) else {
+        guard split[0].elementsEqual("arn".utf8) else {
             throw PatternFault("an ARN begins with `arn:`")
         }
-        guard split.dropLast().allSatisfy({ !$0.contains("$") }) else {
+        guard split.dropLast().allSatisfy({ !$0.contains(0x24) }) else {
             throw PatternFault("a variable stands in the last part of an ARN, after the fifth colon")
         }
-        guard !split[2].isEmpty, !split[2].contains("*"), !split[2].contains("?") else {
+        guard !split[2].isEmpty, !split[2].contains(0x2A), !split[2].contains(0x3F) else {
             throw PatternFault("the service of an ARN must be named, without a wildcard")
         }
         guard !split[5].isEmpty else { throw PatternFault("the resource part of the ARN is empty") }
         let head = split.dropLast().map { Pattern(Substring($0), foldsCase: true) }
-        let last = try PolicyText(parsing: String(split[5]), hasWildcards: true)
+        let last = try PolicyText(parsing: String(Substring(split[5])), hasWildcards: true)
         parts = Parts(head: head, last: last, hasLiteralHead: head.allSatisfy(\.isLiteral))
     }
 

@@ -73,29 +73,16 @@ import Vocabulary
     }
 
     private static func eachWorld(_ body: (inout World, [SomeCall]) throws -> Void) throws {
-        var seeds = SeededNumbers(state: seed)
+        var seeds = SeededRandom(seed: seed)
         var verdicts: Set<String> = []
         for _ in 0..<worlds {
-            var world = World(SeededNumbers(state: seeds.next()))
+            var world = World(SeededRandom(seed: seeds.next()))
             let calls = (0..<12).map { _ in SomeCall(&world.numbers) }
             let set = try world.set()
             for call in calls { verdicts.insert(String(try call.decided(by: set).word.prefix { $0 != " " })) }
             try body(&world, calls)
         }
         #expect(verdicts == ["allow", "ask", "deny"])
-    }
-}
-
-/// SplitMix64.
-private struct SeededNumbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 
@@ -109,7 +96,7 @@ private struct World: CustomStringConvertible {
         let resources: [String]
         let condition: (name: String, key: String, values: [String])?
 
-        init(_ sid: String, _ effect: Effect, _ numbers: inout SeededNumbers) {
+        init(_ sid: String, _ effect: Effect, _ numbers: inout SeededRandom) {
             func some(_ all: [String]) -> [String] { Array(all.shuffled(using: &numbers).prefix(2)) }
             let operators = [
                 "StringEquals", "StringNotLike", "ForAnyValue:StringLike", "ForAllValues:StringEquals",
@@ -131,7 +118,7 @@ private struct World: CustomStringConvertible {
         }
 
         /// As JSON, its lists in a random order.
-        func text(_ numbers: inout SeededNumbers) -> String {
+        func text(_ numbers: inout SeededRandom) -> String {
             func list(_ texts: [String]) -> String {
                 String(decoding: JSON.strings(texts.shuffled(using: &numbers)).line, as: UTF8.self)
             }
@@ -157,10 +144,10 @@ private struct World: CustomStringConvertible {
         }
     }
 
-    var numbers: SeededNumbers
+    var numbers: SeededRandom
     var documents: [[Rule]]
 
-    init(_ seeded: SeededNumbers) {
+    init(_ seeded: SeededRandom) {
         var numbers = seeded
         documents = (0..<3).map { document in
             (0..<Int.random(in: 1...3, using: &numbers)).map { number in
@@ -211,7 +198,7 @@ private struct SomeCall: CustomStringConvertible {
     var pairs: [Pair]
     var keys = ConditionKeys()
 
-    init(_ numbers: inout SeededNumbers) {
+    init(_ numbers: inout SeededRandom) {
         let resources: [Resource] = [
             Resource("arn:aws:s3:::b/a"), Resource("arn:aws:s3:::b/b"), Resource("arn:aws:s3:::a/a"),
             Resource("arn:aws:dynamodb:us-east-1:111122223333:table/a"), .star, .unknown,

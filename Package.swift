@@ -31,7 +31,7 @@ var targets: [Target] = [
     room("SigV4", ["Vocabulary", "Hashing"]),
     .target(name: "CCatalog", exclude: ["catalog.bin", "services"]),
     // The rooms that need no network.
-    room("Identifying", ["Vocabulary", "SigV4"]),
+    room("Identifying", ["Vocabulary", "Hashing", "SigV4"]),
     room("Recognizing", ["Vocabulary", "Hashing", "CCatalog", "CZlib"]),
     room("Deciding", ["Vocabulary", "Hashing", "Recognizing", "CYaml"]),
     room("Approving", ["Vocabulary", "Hashing", "Recognizing", "Deciding"]),
@@ -39,7 +39,7 @@ var targets: [Target] = [
     room("Signing", ["Vocabulary", "Hashing", "Recording", "Recognizing", "SigV4"]),
     tests("VocabularyTests", ["Vocabulary"]),
     tests("HashingTests", ["Hashing", "SigV4", "Vocabulary"]),
-    tests("IdentifyingTests", ["Identifying", "Vocabulary"]),
+    tests("IdentifyingTests", ["Identifying", "Hashing", "SigV4", "Vocabulary"]),
     tests("RecognizingTests", ["Recognizing", "Hashing", "Vocabulary", "CZlib"]),
     tests("DecidingTests", ["Deciding", "Recognizing", "Vocabulary"]),
     tests("ApprovingTests", ["Approving", "Deciding", "Recognizing", "Vocabulary"]),

@@ -2,6 +2,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <sys/prctl.h>
@@ -20,6 +21,23 @@ static inline EVP_MAC_CTX *cs_hmac_sha256_new(EVP_MAC *mac) {
         return NULL;
     }
     return context;
+}
+
+/// HKDF with SHA-256 and no salt; 1 when `out` holds `count` bytes.
+static inline int cs_hkdf_sha256(EVP_KDF *kdf, const unsigned char *key, size_t key_count,
+                                 const unsigned char *info, size_t info_count, unsigned char *out, size_t count) {
+    char digest[] = "SHA256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key, key_count),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_count),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    if (context == NULL) return 0;
+    int derived = EVP_KDF_derive(context, out, count, parameters);
+    EVP_KDF_CTX_free(context);
+    return derived;
 }
 
 /// Makes the process's memory unreadable for others of its user and ends core files; 0 when both hold.

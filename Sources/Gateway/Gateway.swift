@@ -24,6 +24,8 @@ final class Gateway: @unchecked Sendable {
     let log: RequestLog
     let forwarder: Forwarder
     let credentials: any CredentialSource
+    /// What issued keys are made from.
+    let hostKey: HostKey
     let signingKeys: SigningKeys
     let out: @Sendable (String) -> Void
 
@@ -54,7 +56,8 @@ final class Gateway: @unchecked Sendable {
 
     init(
         configuration: Configuration, clock: Clock, loop: Loop, log: RequestLog, forwarder: Forwarder,
-        credentials: any CredentialSource, desk: Desk, out: @escaping @Sendable (String) -> Void
+        credentials: any CredentialSource, hostKey: HostKey, desk: Desk,
+        out: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
         self.clock = clock
@@ -62,6 +65,7 @@ final class Gateway: @unchecked Sendable {
         self.log = log
         self.forwarder = forwarder
         self.credentials = credentials
+        self.hostKey = hostKey
         self.signingKeys = SigningKeys()
         self.desk = desk
         self.out = out

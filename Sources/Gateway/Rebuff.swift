@@ -243,6 +243,9 @@ private func text(_ error: IdentificationError) -> String {
             + "(`--no-sign-request`) or "
             + "signed with the key id `unsigned`."
     case .malformed(let why): "Countersign refused this call: \(why)."
+    case .badToken(let why):
+        "Countersign refused this call: its session token is not good: \(why). `countersign run` or "
+            + "`countersign session open` gives new keys."
     }
 }
 

@@ -57,6 +57,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     logSetting.reserveByteCount = UInt64(configuration.logReserveBytes)
     let folder = configuration.state + "/log"
     let log = try RequestLog(folder: folder, setting: logSetting) { clock.now }
+    let hostKey = try HostKey.kept(inState: configuration.state)
     let fold = try Fold(folder: folder)
     let lag = clock.begin(notBefore: fold.latest)
     if lag > .seconds(5) {
@@ -76,8 +77,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     (desk.mode, desk.host) = (configuration.mode, hostName())
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
-        credentials: credentials,
-        desk: desk, out: { speaker.say($0) })
+        credentials: credentials, hostKey: hostKey, desk: desk, out: { speaker.say($0) })
     let listeners = try gateway.open(fold)
     let watch = try PolicyWatch(
         configuration.policies, policy, mark, take: { gateway.take($0, taken: $1) },

@@ -95,19 +95,19 @@ func withContiguousBytes<Result>(
 /// What OpenSSL looks up by name: fetched once a process, since each implicit fetch costs as much as hashing
 /// 200 bytes.
 struct Algorithms: @unchecked Sendable {
-    // INVARIANT: both pointers are fetched before anything can read them, never freed, and read-only in
+    // INVARIANT: the pointers are fetched before anything can read them, never freed, and read-only in
     // OpenSSL's contract.
     let sha256: OpaquePointer
     let hmac: OpaquePointer
+    let hkdf: OpaquePointer
 }
 
 let algorithms: Algorithms = {
-    // INVARIANT: every OpenSSL 3 with its default provider has both; one without them cannot run this
-    // program.
-    guard let sha256 = EVP_MD_fetch(nil, "SHA256", nil), let hmac = EVP_MAC_fetch(nil, "HMAC", nil) else {
-        preconditionFailure("OpenSSL has no SHA-256 or no HMAC")
-    }
-    return Algorithms(sha256: sha256, hmac: hmac)
+    // INVARIANT: every OpenSSL 3 with its default provider has them; one without cannot run this program.
+    guard let sha256 = EVP_MD_fetch(nil, "SHA256", nil), let hmac = EVP_MAC_fetch(nil, "HMAC", nil),
+        let hkdf = EVP_KDF_fetch(nil, "HKDF", nil)
+    else { preconditionFailure("OpenSSL has no SHA-256, no HMAC or no HKDF") }
+    return Algorithms(sha256: sha256, hmac: hmac, hkdf: hkdf)
 }()
 
 /// OpenSSL contexts that nobody uses at the moment. Making one costs more than hashing a small request.

@@ -22,6 +22,8 @@ package enum IdentificationError: Error, Sendable, Hashable {
     case foreignCredential(String)
     /// A credential that cannot be read; `why` says what is wrong with it.
     case malformed(why: String)
+    /// The session token of an issued key is not good; `why` says what is wrong with it, never what it holds.
+    case badToken(why: String)
 }
 
 /// Who calls: the listener's agent, if the request is unsigned or signed with the dummy key `unsigned`.

@@ -48,6 +48,33 @@ package enum Base64 {
         return bytes
     }
 
+    /// `bytes` in the alphabet for URLs and file names (RFC 4648, section 5), without padding.
+    package static func encodeForURL(_ bytes: [UInt8]) -> String {
+        var text = Array(encode(bytes).utf8)
+        while text.last == 0x3D { text.removeLast() }
+        for place in text.indices {
+            if text[place] == 0x2B { text[place] = 0x2D }
+            if text[place] == 0x2F { text[place] = 0x5F }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The bytes that `text` writes; nil unless ``encodeForURL(_:)`` would write them just so.
+    package static func decodeForURL(_ text: some Collection<UInt8>) -> [UInt8]? {
+        var plain: [UInt8] = []
+        plain.reserveCapacity(text.count + 2)
+        for character in text {
+            switch character {
+            case 0x2D: plain.append(0x2B)
+            case 0x5F: plain.append(0x2F)
+            case 0x2B, 0x2F, 0x3D: return nil
+            default: plain.append(character)
+            }
+        }
+        while !plain.count.isMultiple(of: 4) { plain.append(0x3D) }
+        return decode(plain)
+    }
+
     private static func value(of character: UInt8) -> UInt8? {
         switch character {
         case 0x41...0x5A: character - 0x41

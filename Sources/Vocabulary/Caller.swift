@@ -41,6 +41,28 @@ package struct CredentialScope: Hashable, Sendable {
     }
 }
 
+/// What a verified key of ours says beyond who calls on which task.
+package struct IssuedPower: Hashable, Sendable {
+    /// `CSAK…`: which key it was.
+    package let accessKeyID: String
+    /// Whom the agent belongs to.
+    package let owner: String?
+    /// The account that its calls are for, 12 digits; nil for the gateway's own.
+    package let account: String?
+    /// The ARN of the role that its calls are signed as; nil for the gateway's own credentials.
+    package let role: String?
+    /// When the key ends; nothing that it is given may outlive it.
+    package let expires: Instant
+
+    package init(accessKeyID: String, owner: String?, account: String?, role: String?, expires: Instant) {
+        self.accessKeyID = accessKeyID
+        self.owner = owner
+        self.account = account
+        self.role = role
+        self.expires = expires
+    }
+}
+
 /// Who calls, as Identifying found it.
 package struct Caller: Hashable, Sendable {
     package let agent: AgentName
@@ -49,11 +71,12 @@ package struct Caller: Hashable, Sendable {
     package let task: ClaimedText?
     package let reason: ClaimedText?
     package let scope: CredentialScope?
+    /// What its key says; nil unless ``strength`` is ``IdentityStrength/signed``.
+    package let issued: IssuedPower?
 
     package init(
         agent: AgentName, session: SessionID, strength: IdentityStrength, task: ClaimedText?,
-        reason: ClaimedText?,
-        scope: CredentialScope?
+        reason: ClaimedText?, scope: CredentialScope?, issued: IssuedPower? = nil
     ) {
         self.agent = agent
         self.session = session
@@ -61,5 +84,6 @@ package struct Caller: Hashable, Sendable {
         self.task = task
         self.reason = reason
         self.scope = scope
+        self.issued = issued
     }
 }

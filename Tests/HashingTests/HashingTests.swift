@@ -40,6 +40,15 @@ import Vocabulary
         }
     }
 
+    @Test func `the key of RFC 5869's third case comes out`() {
+        let key = Secret([UInt8](repeating: 0x0B, count: 22))
+        let derived = hkdfSHA256(key: key, info: [], count: 42).withBytes { text($0) }
+        #expect(
+            derived == "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
+        let other = hkdfSHA256(key: key, info: [0], count: 42).withBytes { text($0) }
+        #expect(other != derived)
+    }
+
     @Test func `an empty key is a key and not the one before it`() {
         let other = hmacSHA256(key: Secret([1, 2, 3]), "abc".utf8)
         let empty = hmacSHA256(key: Secret([]), [])

@@ -31,4 +31,15 @@ import Vocabulary
     func strict(_ text: String) {
         #expect(Base64.decode(text.utf8) == nil)
     }
+
+    @Test func `the alphabet for urls has its own two characters and no padding`() {
+        #expect(Base64.encodeForURL([0xFB, 0xFF]) == "-_8")
+        for count in 0...9 {
+            let bytes = [UInt8](repeating: 0xFB, count: count)
+            #expect(Base64.decodeForURL(Base64.encodeForURL(bytes).utf8) == bytes)
+        }
+        for text in ["+/8", "-_8=", "-_9", "A", "-_8 ", "-_8\n", "-_8é"] {
+            #expect(Base64.decodeForURL(text.utf8) == nil, "\(text)")
+        }
+    }
 }

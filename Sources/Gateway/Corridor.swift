@@ -129,6 +129,12 @@ struct Corridor {
     /// has changed.
     private mutating func judge(_ call: Call, _ caller: Caller, of desk: inout Desk, now: Instant) -> Action {
         self.call = call
+        // The last look before anything is sent: a session may end while a body comes or a human thinks.
+        guard desk.sessions.isOpen(caller.session, at: now) else {
+            let closing = desk.sessions.closing(of: caller.session, at: now)
+            return refuse(.sessionOver(caller.session, closing))
+        }
+        desk.sessions.used(caller.session, at: now)
         let key = SendKey(caller: caller, call: call)
         if let key, let earlier = desk.sends[key] { return collect(key, earlier, call, caller) }
         desk.limits.giveBack(desk.retries.taken(by: key))

@@ -1,5 +1,6 @@
 import Approving
 import Deciding
+import Identifying
 import Recognizing
 import Vocabulary
 
@@ -16,6 +17,7 @@ struct Desk {
     var retries = RetryBook()
     var room = WaitingRoom()
     var sends = SentBook()
+    var sessions = SessionBook()
     var recognition: RecognitionSetting
 
     init(policy: PolicySet, recognition: RecognitionSetting) {

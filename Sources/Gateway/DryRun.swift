@@ -52,6 +52,12 @@ final class DryRun: ExchangeHandler {
     /// A run for calls of `agent`, known by `strength`, on `task`; where that is nil, on the one they state.
     init(agent: AgentName, strength: IdentityStrength, task: String?, desk: Desk, now: Instant) {
         binding = ListenerBinding(agent: agent, session: SessionID(random: 0))
+        var desk = desk
+        desk.sessions.apply(
+            .opened(
+                Session(
+                    id: binding.session, agent: agent, uid: nil, owner: nil, task: nil, reason: nil,
+                    opened: now)))
         (self.strength, self.task, self.desk, self.now) = (strength, task, desk, now)
     }
 

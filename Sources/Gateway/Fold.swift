@@ -1,5 +1,6 @@
 import Approving
 import Deciding
+import Identifying
 import Recording
 import Vocabulary
 
@@ -9,8 +10,8 @@ struct Fold {
     var grants = GrantBook()
     /// What was sent lately under the limits of statements.
     var limits = LimitBook()
-    /// The standing session of each agent that has one.
-    var sessions: [AgentName: SessionID] = [:]
+    /// The sessions, and when each was last used.
+    var sessions = SessionBook()
     /// The uses that were sent lately, so that no late attempt of theirs is sent again.
     var sends = SentBook()
     /// The latest moment that the log knows.
@@ -33,7 +34,10 @@ struct Fold {
         while let entry = try entries.next() {
             unfinished.apply(entry)
             latest = max(latest ?? entry.at, entry.at)
-            do { try apply(entry) } catch {
+            do {
+                try apply(entry)
+                try use(entry)
+            } catch {
                 throw ConfigurationError(
                     "the log's entry \(entry.id) (\(entry.type.rawValue)) cannot be taken in: \(error)")
             }
@@ -82,11 +86,22 @@ struct Fold {
             for use in taken { grants.release(use) }
             if let key { sends.finish(key, nil, at: entry.at) }
         case .session:
-            guard let agent = entry["agent"]?.string, let session = entry["session"]?.string else { return }
-            let isOpen = entry["event"]?.string == "opened"
-            sessions[try AgentName(parsing: agent)] = isOpen ? try SessionID(parsing: session) : nil
+            sessions.apply(try SessionChange(entry))
         case .start, .policy, .denied, .rejected, .fault, .gap, .stop: return
         }
+    }
+
+    /// Counts a call as a sign of life of its session.
+    private mutating func use(_ entry: StoredEntry) throws {
+        let session: JSON?
+        switch entry.type {
+        case .request, .denied: session = entry["session"]
+        case .approval: session = entry["requester"]?["session"]
+        case .start, .policy, .session, .approvalEnd, .review, .grant, .grantEnd, .outcome, .rejected, .fault,
+            .gap, .stop:
+            return
+        }
+        if let text = session?.string { sessions.used(try SessionID(parsing: text), at: entry.at) }
     }
 
     /// Under which later attempts of the request `entry` are found; nil when its client named no invocation.

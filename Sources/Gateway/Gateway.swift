@@ -52,6 +52,8 @@ final class Gateway: @unchecked Sendable {
     /// Whether a story is being read.
     var tellsStory = false
     private var expiryTimer: Timer?
+    /// Looks for sessions that nobody uses.
+    var idleTimer: Timer?
     private(set) var logIsFailing = false
 
     init(

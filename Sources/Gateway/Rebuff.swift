@@ -12,6 +12,8 @@ enum Rebuff {
     /// Its body did not come, or not as it was announced.
     case unread(RequestFault)
     case denied(Denial, Caller)
+    /// Its session is closed, or was never one of this gate's.
+    case sessionOver(SessionID, Session.Closing?)
     /// It waits for a human, and its client cannot be held longer.
     case waiting(ApprovalID)
     case alreadyDenied(ApprovalID)
@@ -82,6 +84,8 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
         return Answer(
             status: 403, code: denied,
             message: text(denial, caller, owner: desk.policy.agents[caller.agent]?.owner))
+    case .sessionOver(let id, let closing):
+        return Answer(status: 403, code: "SessionClosed", message: text(id, closing, now: now))
     case .waiting(let id): return waiting(id, desk: desk, now: now)
     case .alreadyDenied(let id), .ended(let id): return ended(id, desk: desk, now: now)
     case .notAsked(let error): return Answer(status: 403, code: "ApprovalRequired", message: text(error))
@@ -229,6 +233,19 @@ private func words(_ bar: SendingBar) -> String {
     case .unknownOperation:
         "this version of Countersign knows the service but no such operation; it stays denied, also under `*`"
     }
+}
+
+private func text(_ session: SessionID, _ closing: Session.Closing?, now: Instant) -> String {
+    let how =
+        switch closing?.cause {
+        case .idle: "ended after 8 hours without a call"
+        case .agent: "was closed by its agent"
+        case .approver: "was closed by \(closing?.by ?? "the operator of this host")"
+        case nil: "is not one of this gate's"
+        }
+    let reason = closing?.reason.map { ", reason: \(quoted($0))" } ?? ""
+    return "Countersign refused this call: its session \(session) \(how)\(reason). Nothing was sent to AWS. "
+        + "`countersign run` opens another."
 }
 
 private func text(_ error: IdentificationError) -> String {

@@ -73,7 +73,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
         variant: configuration.variant, resourceHosts: configuration.resourceHosts)
     var desk = Desk(policy: policy, recognition: recognition)
     (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
-    (desk.limits, desk.retries) = (fold.limits, fold.retries)
+    (desk.limits, desk.retries, desk.sessions) = (fold.limits, fold.retries, fold.sessions)
     (desk.mode, desk.host) = (configuration.mode, hostName())
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
@@ -108,13 +108,7 @@ extension Gateway {
                 elapsed: .zero)
             note(.outcome(outcome, of: request.entry, request: request.request, at: now))
         }
-        for door in configuration.doors where bindings[door.agent] == nil {
-            let session = fold.sessions[door.agent] ?? SessionID(random: Clock.randomBits())
-            if fold.sessions[door.agent] == nil {
-                note(.sessionOpened(at: now, session: session, agent: door.agent, task: nil, reason: nil))
-            }
-            bindings[door.agent] = ListenerBinding(agent: door.agent, session: session)
-        }
+        for door in configuration.doors where bindings[door.agent] == nil { stand(door.agent) }
         if desk.recognition.account == nil { try learnAccount() }
         var listeners: [Listener] = []
         let keeper = DoorKeeper(gateway: self)
@@ -131,7 +125,10 @@ extension Gateway {
             addresses[door.agent] = listener.address.text
         }
         greet(listeners)
-        loop.execute { [self] in scheduleExpiry() }
+        loop.execute { [self] in
+            scheduleExpiry()
+            endIdleSessions()
+        }
         return listeners
     }
 

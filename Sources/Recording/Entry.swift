@@ -7,7 +7,7 @@ package enum EntryType: String, Hashable, Sendable, CaseIterable {
     case start
     /// A policy set was loaded, or refused.
     case policy
-    /// A session was opened or ended.
+    /// A session was opened, joined, opened again or closed.
     case session
     /// An approval was asked for.
     case approval
@@ -113,29 +113,6 @@ extension Entry {
         Entry(
             .policy, at: at,
             [.text("event", "failed"), .digest("policy", kept), .text("error", error, byteCountMax: 4_096)])
-    }
-
-    /// A session of `agent` was opened.
-    package static func sessionOpened(
-        at: Instant, session: SessionID, agent: AgentName, task: ClaimedText?, reason: ClaimedText?
-    ) -> Entry {
-        Entry(
-            .session, at: at,
-            [
-                .text("session", session.text), .text("agent", agent.text), .text("event", "opened"),
-                .claimed("task", task), .claimed("reason", reason),
-            ])
-    }
-
-    /// A session of `agent` ended, and why.
-    package static func sessionEnded(at: Instant, session: SessionID, agent: AgentName, why: String) -> Entry
-    {
-        Entry(
-            .session, at: at,
-            [
-                .text("session", session.text), .text("agent", agent.text), .text("event", "ended"),
-                .text("why", why),
-            ])
     }
 
     /// A change of an approval or a grant, under the member names of `docs/log.md`. To be synced.

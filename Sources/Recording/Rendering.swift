@@ -48,7 +48,7 @@ package struct Rendering: Sendable {
         case .session:
             return row(
                 entry, "session", .plain, agent: entry["agent"], "",
-                "\(word(entry["session"])) \(word(entry["event"]))\(why(entry))")
+                "\(word(entry["session"])) \(sessionWords(entry))")
         case .policy:
             return row(
                 entry, "policy", entry["event"] == "failed" ? .red : .plain, agent: nil, "",
@@ -126,6 +126,17 @@ package struct Rendering: Sendable {
         return " [\(word(mode)): WOULD \(word(would).uppercased()): \(why.joined(separator: ", "))]"
     }
 
+    private func sessionWords(_ entry: StoredEntry) -> String {
+        if entry["event"] == "closed" { return closedWords(entry) }
+        var text = word(entry["event"])
+        if let approval = entry["approval"] { text += " for \(word(approval))" }
+        if let uid = entry["uid"] { text += " by uid \(word(uid))" }
+        guard entry["uid"] != nil || entry["event"] != "opened" else { return text }
+        let said = [entry["task"], entry["reason"]].compactMap { $0?["text"]?.string }
+        return text
+            + (said.isEmpty ? "" : ": " + said.map { "\"\(bounded(shown($0)))\"" }.joined(separator: ", "))
+    }
+
     // MARK: - Parts
 
     private enum Color: String {
@@ -158,7 +169,6 @@ package struct Rendering: Sendable {
     private func error(_ entry: StoredEntry) -> String {
         entry["error"].map { ": \(bounded(word($0)))" } ?? ""
     }
-    private func why(_ entry: StoredEntry) -> String { entry["why"].map { ": \(bounded(word($0)))" } ?? "" }
     private func short(_ digest: JSON?) -> String { String(word(digest).prefix(19)) }
 }
 

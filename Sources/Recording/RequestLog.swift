@@ -228,7 +228,7 @@ extension RequestLog {
         do throws(LogError) {
             let body = try body(of: entry)
             return try enqueue(
-                body, needsSync: needsSync, mayUseReserve: entry.type.mayUseReserve, holding: request,
+                body, needsSync: needsSync, mayUseReserve: entry.mayUseReserve, holding: request,
                 whenDurable)
         } catch {
             whenDurable?(.failure(error))

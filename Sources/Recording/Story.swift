@@ -181,11 +181,18 @@ package struct Story: Sendable {
     private func row(_ name: String, _ text: String) -> String { "\(pad(name, 8)) \(text)" }
 }
 
-/// The story of `id` from the log in `folder`, read twice: once for what belongs together, once to tell it.
+/// The story of `id` from the log in `folder`, read twice: once for what belongs together, once to tell it; a
+/// session's once.
 /// Empty when nothing is known.
 ///
 /// - Throws: ``LogError/damaged(_:)``, ``LogError/system(step:path:code:)``.
 package func story(of id: String, folder: String) throws(LogError) -> [String] {
+    if id.hasPrefix("ses-") {
+        var story = SessionStory(of: id)
+        var entries = try LogEntries(folder: folder)
+        while let entry = try entries.next() { story.apply(entry) }
+        return story.lines
+    }
     var subject = Story.Subject(id)
     var first = try LogEntries(folder: folder)
     while let entry = try first.next() { subject.apply(entry) }

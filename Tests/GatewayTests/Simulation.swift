@@ -56,6 +56,7 @@ final class World {
         agents = try ["support-7", "etl-2"].enumerated().map { index, name in
             ListenerBinding(agent: try AgentName(parsing: name), session: SessionID(random: UInt64(index)))
         }
+        for agent in agents { desk.stand(agent) }
     }
 
     static let policy = """
@@ -152,6 +153,7 @@ final class World {
         log += queue.prefix(random.below(queue.count + 1))
         (queue, clients, requesting, ending) = ([], [:], [:], [])
         var fresh = Desk(policy: desk.policy, recognition: desk.recognition)
+        fresh.sessions = desk.sessions
         for fact in log {
             switch fact {
             case .change(let change):

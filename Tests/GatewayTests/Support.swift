@@ -44,9 +44,22 @@ func policySet(_ text: String = standing) throws -> PolicySet {
 }
 
 func makeDesk(_ text: String = standing) throws -> Desk {
-    Desk(
+    var desk = Desk(
         policy: try policySet(text),
         recognition: RecognitionSetting(account: "111122223333", region: "us-east-1"))
+    desk.stand(try binding())
+    return desk
+}
+
+extension Desk {
+    /// Opens the standing session of `binding`.
+    mutating func stand(_ binding: ListenerBinding) {
+        sessions.apply(
+            .opened(
+                Session(
+                    id: binding.session, agent: binding.agent, uid: nil, owner: nil, task: nil, reason: nil,
+                    opened: noon)))
+    }
 }
 
 func binding() throws -> ListenerBinding {
@@ -164,6 +177,7 @@ func word(_ rebuff: Rebuff) -> String {
     case .unrecognized: "unrecognized"
     case .unread: "unread"
     case .denied: "denied"
+    case .sessionOver: "session over"
     case .waiting(let id): "waiting \(id)"
     case .alreadyDenied(let id): "already denied \(id)"
     case .ended(let id): "ended \(id)"

@@ -129,6 +129,26 @@ func peerOf(_ channel: any Channel) -> Peer? {
     }
 }
 
+/// The supplementary groups of the process at the other end of the unix socket `channel` (SO_PEERGROUPS,
+/// Linux 4.13); nil when the kernel does not say. Without group 0.
+func groupsOfPeer(of channel: any Channel) -> [UInt32]? {
+    guard case .unixDomainSocket = channel.localAddress, let provider = channel as? any SocketOptionProvider
+    else { return nil }
+    var found: [UInt32]?
+    // SO_PEERGROUPS is 59 on all of Swift's architectures; the Glibc module leaves it out.
+    let answer: EventLoopFuture<Groups> = provider.unsafeGetSocketOption(
+        level: .socket, name: NIOBSDSocket.Option(rawValue: 59))
+    answer.assumeIsolated().whenSuccess { groups in
+        found = groups.gids.indices.map { groups.gids[$0] }.filter { $0 != 0 }
+    }
+    return found
+}
+
+/// Room for group ids; what the kernel does not fill is 0.
+private struct Groups: Sendable {
+    var gids = InlineArray<256, UInt32>(repeating: 0)
+}
+
 /// `struct ucred`, which the Glibc module leaves out.
 private struct Credential: Sendable {
     var pid: Int32 = 0

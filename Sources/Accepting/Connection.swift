@@ -27,6 +27,7 @@ final class Connection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var peer: Peer?
     private let watch: Watch
+    private var foundUID: UInt32?
     private var isReading = false
     private var isAdvancing = false
     private var bodyBytesInWindow = 0
@@ -221,6 +222,13 @@ extension Connection {
 
 // What the exchange asks for.
 extension Connection {
+    func peerUID(_ find: (Peer) -> UInt32?) -> UInt32? {
+        if foundUID == nil, let peer { foundUID = find(peer) }
+        return foundUID
+    }
+
+    var peerGroups: [UInt32]? { context.flatMap { groupsOfPeer(of: $0.channel) } }
+
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func buffer(capacity: Int) -> ByteBuffer {

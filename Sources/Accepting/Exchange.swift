@@ -83,6 +83,25 @@ package final class Exchange: @unchecked Sendable {
         gone = body
     }
 
+    /// The uid at the other end, as `find` says of ``peer``: asked once a connection, whose owner stays the
+    /// same. nil once the client is gone.
+    package func peerUID(_ find: (Peer) -> UInt32?) -> UInt32? {
+        checkLoop()
+        return connection?.peerUID(find)
+    }
+
+    /// The supplementary groups of the process at the other end of a unix socket, as it was when it
+    /// connected; nil where the kernel does not say, or when they are more than ``groupCountMax``.
+    ///
+    /// Group 0 is never among them: the kernel's answer does not tell it from a place that it left empty.
+    package var peerGroups: [UInt32]? {
+        checkLoop()
+        return connection?.peerGroups
+    }
+
+    /// Groups of a process that are looked at.
+    package static let groupCountMax = 256
+
     /// Whether the client went away before the answer was complete.
     package var isGone: Bool {
         checkLoop()

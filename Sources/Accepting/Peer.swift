@@ -68,7 +68,7 @@ private func endpoint(_ word: ArraySlice<UInt8>) -> Endpoint? {
 }
 
 /// `::ffff:127.0.0.1` as `127.0.0.1`: the same peer, seen through a socket of both families.
-private func plain(_ endpoint: Endpoint) -> Endpoint {
+func plain(_ endpoint: Endpoint) -> Endpoint {
     let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
     guard endpoint.address.count == 16, endpoint.address.starts(with: mapped) else { return endpoint }
     return Endpoint(address: Array(endpoint.address.dropFirst(12)), port: endpoint.port)

@@ -78,7 +78,7 @@ func readAgents(
     }
     checkVersion(top, issues: &issues)
     var agents: [AgentBook.Agent] = []
-    let keys = ["Name", "Owner", "Uids", "Policies"]
+    let keys = ["Name", "Owner", "Uids", "Groups", "Policies"]
     for node in elements(top["Agents"], of: "`Agents`", in: file, issues: &issues) {
         guard let fields = Fields(node, of: "an agent", in: file, keys: keys, issues: &issues) else {
             continue
@@ -100,7 +100,8 @@ func readAgents(
         agents.append(
             .init(
                 name: name, owner: fields.text("Owner", issues: &issues)?.text,
-                uids: readUIDs(fields, issues: &issues), policies: policies.map(\.text)))
+                uids: readUIDs(fields, issues: &issues), groups: readHostGroups(fields, issues: &issues),
+                policies: policies.map(\.text)))
     }
     return AgentBook(agents: agents)
 }
@@ -145,6 +146,23 @@ private func approverName(_ text: Fields.Text, in file: String, issues: inout Is
     do { return try ApproverName(parsing: text.text) } catch {
         issues.add(file, text.place, nameFault(error))
         return nil
+    }
+}
+
+/// Names of the host's groups, or gids. Whether there is such a group is asked when it matters.
+private func readHostGroups(_ fields: Fields, issues: inout IssueList) -> [String] {
+    fields.texts("Groups", issues: &issues).compactMap { text in
+        let isNumber = text.text.utf8.allSatisfy(\.isDigit)
+        let isName =
+            (1...32).contains(text.text.utf8.count)
+            && text.text.utf8.allSatisfy { $0.isAlphanumeric || "-_.".utf8.contains($0) }
+        guard isNumber ? wholeNumber(text.text, in: 0...Int(UInt32.max) - 1) != nil : isName else {
+            issues.add(
+                fields.file, text.place,
+                "`\(shown(text.text))` is no group: a name of up to 32 letters, digits and - _ ., or a gid")
+            return nil
+        }
+        return text.text
     }
 }
 

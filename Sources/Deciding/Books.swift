@@ -7,19 +7,26 @@ package struct AgentBook: Hashable, Sendable {
         package let name: AgentName
         /// Who answers for it, as the file says; nil when it does not.
         package let owner: String?
-        /// The uids it runs as.
+        /// The uids that may open its sessions, and that its unsigned calls must come from; none: any.
         package let uids: [UInt32]
+        /// The groups of the host whose members may open its sessions: names, or gids as digits.
+        package let groups: [String]
         /// The IAM JSON files that apply to it.
         package let policies: [String]
     }
 
     /// In the order of the file; names are distinct.
     package let agents: [Agent]
+    /// Where each stands: calls ask for theirs.
+    private let places: [AgentName: Int]
 
-    init(agents: [Agent] = []) { self.agents = agents }
+    init(agents: [Agent] = []) {
+        self.agents = agents
+        places = Dictionary(agents.enumerated().map { ($0.element.name, $0.offset) }) { first, _ in first }
+    }
 
     /// The agent `name`; nil when the book has none.
-    package subscript(name: AgentName) -> Agent? { agents.first { $0.name == name } }
+    package subscript(name: AgentName) -> Agent? { places[name].map { agents[$0] } }
 
     /// The agents that run as `uid`.
     package func agents(forUID uid: UInt32) -> [Agent] { agents.filter { $0.uids.contains(uid) } }

@@ -144,7 +144,7 @@ struct CaseReader {
     private func readStrength(_ fields: Fields, issues: inout IssueList) -> IdentityStrength? {
         guard let text = fields.text("Strength", issues: &issues) else { return .listener }
         guard let strength = IdentityStrength(rawValue: text.text) else {
-            issues.add(file, text.place, "`Strength` is listener or signed, not `\(shown(text.text))`")
+            issues.add(file, text.place, "`Strength` is listener, uid or signed, not `\(shown(text.text))`")
             return nil
         }
         return strength

@@ -34,7 +34,7 @@ final class ConditionContext {
         /// All values that the key can have; nil when they are not few.
         var values: [String]? {
             switch self {
-            case .strength: [IdentityStrength.listener, .signed].map(\.rawValue)
+            case .strength: IdentityStrength.allCases.map(\.rawValue)
             case .accessLevel: AccessLevel.allCases.filter { $0 != .unknown }.map(\.description)
             case .mutates: ["true", "false"]
             case .sensitivity: [Sensitivity.metadata, .data, .credential].map(\.description)

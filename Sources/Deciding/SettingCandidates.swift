@@ -23,7 +23,7 @@ struct SettingCandidates {
     mutating func collect() {
         switch aspect {
         case .request(let name): collectValues(of: name)
-        case .strength: settings = [.strength(.signed), .strength(.listener)]
+        case .strength: settings = IdentityStrength.allCases.reversed().map { .strength($0) }
         case .session:
             settings = [.session(SessionID(random: 7))]
             for text in texts() {

@@ -11,7 +11,11 @@ struct DoorKeeper: ExchangeHandler {
         switch exchange.tag {
         case .agent(let agent):
             // INVARIANT: every agent listener has its binding before it opens.
-            guard let binding = gateway.bindings[agent] else { return exchange.abort() }
+            guard var binding = gateway.bindings[agent] else { return exchange.abort() }
+            if let uids = gateway.desk.policy.agents[agent]?.uids, !uids.isEmpty {
+                let check = ListenerBinding.OwnerCheck(uids: uids, uid: gateway.uid(of: exchange))
+                binding = ListenerBinding(agent: agent, session: binding.session, owner: check)
+            }
             Passage(exchange, binding: binding, gateway: gateway).begin()
         case .control: plane(exchange) { gateway.control($0, reply: $1) }
         case .agents: plane(exchange) { gateway.agents($0, reply: $1) }

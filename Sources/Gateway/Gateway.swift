@@ -49,6 +49,7 @@ final class Gateway: @unchecked Sendable {
     var addresses: [AgentName: String] = [:]
     /// The access key id that signs, once known.
     var accessKeyID: String?
+    private let peers = PeerFinder()
     /// Whether a story is being read.
     var tellsStory = false
     private var expiryTimer: Timer?
@@ -244,16 +245,6 @@ final class Gateway: @unchecked Sendable {
 
     // MARK: The kernel's word
 
-    /// The uid of the process at the other end; nil when the kernel does not say.
-    func uid(of peer: Peer) -> UInt32? {
-        switch peer {
-        case .unix(let uid, _, _): return uid
-        case .tcp(let local, let remote):
-            let tables = ["/proc/net/tcp", "/proc/net/tcp6"].compactMap { path in
-                // A table that cannot be read says nothing; an unknown uid counts as the approver's own.
-                try? readFile(path, limit: 64 << 20, isGuarded: false)
-            }
-            return uidOfLoopbackPeer(local: local, remote: remote, tables: tables)
-        }
-    }
+    /// The uid of the process at the other end of `exchange`; nil when the kernel does not say.
+    func uid(of exchange: Exchange) -> UInt32? { exchange.peerUID { peers.uid(of: $0) } }
 }

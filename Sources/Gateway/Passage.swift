@@ -83,7 +83,7 @@ final class Passage: @unchecked Sendable {
     ) {
         let now = gateway.clock.now
         let requester = Approval.Requester(
-            caller: caller, uid: gateway.uid(of: exchange.peer), peer: peerText(exchange.peer))
+            caller: caller, uid: gateway.uid(of: exchange), peer: peerText(exchange.peer))
         let approval = Approval(
             id: ApprovalID(random: Clock.randomBits()), created: now, requester: requester,
             asked: Approval.Asked(

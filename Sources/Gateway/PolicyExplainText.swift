@@ -14,7 +14,7 @@ extension PolicyExplanation {
     /// `listsAll` prints every pair and every statement, also those about other actions and agents; `verbose`
     /// prints what the client wrote whatever came of it.
     package func text(listsAll: Bool, verbose: Bool) -> String {
-        let strength = question.strength == .signed ? " (signed)" : ""
+        let strength = question.strength == .listener ? "" : " (\(question.strength.rawValue))"
         let task = question.task.map { ", task \(quoted($0))" } ?? ""
         var blocks = [
             "agent \(agent)\(strength)\(task), at \(question.at), under \(policy.statements.count) "

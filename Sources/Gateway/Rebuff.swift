@@ -259,6 +259,11 @@ private func text(_ error: IdentificationError) -> String {
         "Countersign refused this call: it carries \(what). Calls through Countersign are unsigned "
             + "(`--no-sign-request`) or "
             + "signed with the key id `unsigned`."
+    case .foreignUID(let agent, let uid, let uids):
+        "Countersign refused this call: \(uid.map { "it comes from uid \($0)" } ?? "its uid is not known"), "
+            + "and unsigned calls of agent \(agent) come from uid "
+            + "\(list(uids.map(String.init), last: "or")). `countersign run` gives keys to those who may be "
+            + "the agent."
     case .malformed(let why): "Countersign refused this call: \(why)."
     case .badToken(let why):
         "Countersign refused this call: its session token is not good: \(why). `countersign run` or "

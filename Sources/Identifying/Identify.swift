@@ -6,10 +6,38 @@ package struct ListenerBinding: Hashable, Sendable {
     package let agent: AgentName
     /// Its standing session, kept over restarts, ended by the operator.
     package let session: SessionID
+    /// Whom the kernel names at the other end, and who may be the agent; nil where `agents.yaml` names no
+    /// uids for it: then anyone may.
+    package let owner: OwnerCheck?
 
-    package init(agent: AgentName, session: SessionID) {
+    /// What the kernel says of a connection's owner, beside who it must be.
+    package struct OwnerCheck: Hashable, Sendable {
+        /// The agent's uids.
+        package let uids: [UInt32]
+        /// The owner's; nil: not known.
+        package let uid: UInt32?
+
+        package init(uids: [UInt32], uid: UInt32?) {
+            self.uids = uids
+            self.uid = uid
+        }
+    }
+
+    package init(agent: AgentName, session: SessionID, owner: OwnerCheck? = nil) {
         self.agent = agent
         self.session = session
+        self.owner = owner
+    }
+
+    /// How sure it is that an unsigned call is the agent's.
+    ///
+    /// - Throws: ``IdentificationError/foreignUID(agent:uid:uids:)``.
+    func strength() throws(IdentificationError) -> IdentityStrength {
+        guard let owner else { return .listener }
+        guard let uid = owner.uid, owner.uids.contains(uid) else {
+            throw .foreignUID(agent: agent, uid: owner.uid, uids: owner.uids)
+        }
+        return .uid
     }
 }
 
@@ -20,6 +48,9 @@ package enum IdentificationError: Error, Sendable, Hashable {
     case realKey(id: String)
     /// A credential that is neither absent nor the dummy key `unsigned`.
     case foreignCredential(String)
+    /// An unsigned call from another uid than those of the listener's agent; `uid` nil: the kernel names
+    /// none.
+    case foreignUID(agent: AgentName, uid: UInt32?, uids: [UInt32])
     /// A credential that cannot be read; `why` says what is wrong with it.
     case malformed(why: String)
     /// The session token of an issued key is not good; `why` says what is wrong with it, never what it holds.
@@ -52,8 +83,8 @@ package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(
     }
     claims.complete(from: head)
     return Caller(
-        agent: listener.agent, session: listener.session, strength: .listener, task: claims.task,
-        reason: claims.reason, scope: scope)
+        agent: listener.agent, session: listener.session, strength: try listener.strength(),
+        task: claims.task, reason: claims.reason, scope: scope)
 }
 
 /// What the agent says of itself.

@@ -21,9 +21,12 @@ package struct ClaimedText: Hashable, Sendable {
 }
 
 /// How sure we are of who calls.
-package enum IdentityStrength: String, Hashable, Sendable {
+package enum IdentityStrength: String, Hashable, Sendable, CaseIterable {
     /// The listener it came in by says who; any process that reaches the listener can be it.
     case listener
+    /// The same, and the kernel says that the process runs under a uid that `agents.yaml` names for the
+    /// agent.
+    case uid
     /// The call carries a verified signature by a key we issued.
     case signed
 }

@@ -17,7 +17,7 @@ extension PolicyCommand {
         @Option(help: "The folder of policies.") var policies = "policies"
         @Option(help: "The agent that calls (default local).") var agent: String?
         @Option(help: "What the agent says it is working on.") var task: String?
-        @Option(help: "How sure the gate is of the agent: listener or signed.") var strength = "listener"
+        @Option(help: "How sure the gate is of the agent: listener, uid or signed.") var strength = "listener"
         @Option(help: "The moment to judge at, such as 2026-11-24T08:30:00Z (default now).") var at: String?
         @Option(help: "The gateway's own account.") var account: String?
         @Option(help: "The region of calls that name none.") var region: String?
@@ -37,7 +37,7 @@ extension PolicyCommand {
                 throw ValidationError("give a command after -- or --request FILE, one of both")
             }
             guard IdentityStrength(rawValue: strength) != nil else {
-                throw ValidationError("--strength is listener or signed")
+                throw ValidationError("--strength is listener, uid or signed")
             }
             guard (1...600).contains(timeout) else { throw ValidationError("--timeout is 1 to 600") }
             guard at == nil || moment != nil else {

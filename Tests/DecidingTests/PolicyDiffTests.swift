@@ -369,7 +369,7 @@ enum RandomPolicies {
             default: settings.append(.keys(name, .unknown))
             }
         }
-        settings.append(.strength(one([.listener, .signed])))
+        settings.append(.strength(one(IdentityStrength.allCases)))
         settings.append(.task(one([nil, "T-1", "other"])))
         settings.append(.itemCount(one([1, 5, 6])))
         settings.append(

@@ -142,7 +142,7 @@ import Vocabulary
             ("{Run: aws s3 ls, Region: A, Says: deny byDefault}", "2:30: `A` is no region name"),
             (
                 "{Run: aws s3 ls, Strength: weak, Says: deny byDefault}",
-                "2:32: `Strength` is listener or signed"
+                "2:32: `Strength` is listener, uid or signed"
             ),
             ("{Action: s3:GetObject, Agent: A, Says: deny byDefault}", "2:35: `A` is no agent name"),
             ("{Action: s3:GetObject, At: 2026, Says: deny byDefault}", "2:32: `2026` is no moment"),

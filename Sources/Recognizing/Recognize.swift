@@ -6,40 +6,40 @@ package let bodyByteCountMax = 10 << 20
 
 /// How the body of a request is to be read.
 ///
-/// - Throws: ``RecognitionError/bodyTooLarge(limit:)`` for a Content-Length over the limit,
-///   ``RecognitionError/unsupportedBody(_:)`` for aws-chunked bodies and content encodings that are not
-///   unpacked.
+/// - Throws: ``RecognitionError/bodyTooLarge(limit:)`` for a length over the limit, of the body or of what an
+///   aws-chunked one holds; as ``unframed(_:)`` does for a head that announces no known framing.
 package func bodyPlan(_ head: RequestHead, setting: RecognitionSetting) throws(RecognitionError) -> BodyPlan {
-    let encodings = (head["content-encoding"] ?? "").split(separator: ",").map { mediaType(String($0)) }
-    let hash = head["x-amz-content-sha256"] ?? ""
-    // A trailer that is announced without any of the others comes in the same framing: it must not be stored.
-    if encodings.contains("aws-chunked") || head["x-amz-decoded-content-length"] != nil
-        || head["x-amz-trailer"] != nil || hash.asciiLowercased.hasPrefix("streaming-")
-    {
-        throw .unsupportedBody(
-            "an aws-chunked upload (\(wholeBody)); payload signing instead of chunked or trailer "
-                + "uploads avoids it, such as "
-                + "request_checksum_calculation = when_required")
+    var limit = bodyByteCountMax
+    if try Framing(head) != nil {
+        _ = try decodedByteCount(head)
+        limit += framingByteCountMax
     }
     if let text = head["content-length"] {
         guard let length = Int(text) else { throw .malformed(part: "Content-Length", why: "it is no number") }
-        guard length <= bodyByteCountMax else { throw .bodyTooLarge(limit: bodyByteCountMax) }
-        return length == 0 ? .none : .whole(byteCountMax: bodyByteCountMax)
+        guard length <= limit else { throw .bodyTooLarge(limit: bodyByteCountMax) }
+        return length == 0 ? .none : .whole(byteCountMax: limit)
     }
-    return head["transfer-encoding"] == nil ? .none : .whole(byteCountMax: bodyByteCountMax)
+    return head["transfer-encoding"] == nil ? .none : .whole(byteCountMax: limit)
 }
 
-private let wholeBody = "the limit is \(bodyByteCountMax >> 20) MiB, read whole and signed"
-
-/// A client that leaves its payload out of its signature means to stream it. Only where the service's model
-/// has it so is that the client's usual form; the gate then signs what it has read.
-private func refuseUnsignedPayload(_ head: RequestHead) throws(RecognitionError) {
-    guard head.method == "PUT" || head.method == "POST",
+/// A client that leaves its payload out of its signature does what S3 lets every call of it do, and elsewhere
+/// only operations whose model has it so. The gate signs what it has read.
+private func refuseUnsignedPayload(
+    _ head: RequestHead, _ operation: CatalogOperation
+) throws(RecognitionError) {
+    guard head.method == "PUT" || head.method == "POST", !operation.service.isS3,
+        !operation.hasUnsignedPayload,
         head["x-amz-content-sha256"]?.asciiLowercased.isSame(as: "unsigned-payload") ?? false
     else { return }
-    throw .unsupportedBody(
-        "an unsigned payload (\(wholeBody)); payload_signing_enabled = true in the client's s3 "
-            + "settings signs it")
+    throw .unsupportedBody("an unsigned payload, which \(operation.name) does not take")
+}
+
+/// Only an upload of S3 comes in chunks: of any other call, AWS might read the framing as the body. The one
+/// that streams in and is none, WriteGetObjectResponse, takes its payload unsigned by its model.
+private func refuseFraming(_ operation: CatalogOperation) throws(RecognitionError) {
+    guard operation.service.isS3, operation.streamsIn, !operation.hasUnsignedPayload else {
+        throw .unsupportedBody("an aws-chunked body, which \(operation.name) does not take")
+    }
 }
 
 /// What `request` means, and the bytes to send for it.
@@ -53,9 +53,19 @@ private func refuseUnsignedPayload(_ head: RequestHead) throws(RecognitionError)
 package func recognize(
     _ request: InboundRequest, caller: Caller, setting: RecognitionSetting, catalog: Catalog = .builtIn
 ) throws(RecognitionError) -> Call {
-    let stripped = try StrippedHead(request.head)
+    try recognize(unframed(request), caller: caller, setting: setting, catalog: catalog)
+}
+
+/// What a request means that is out of its framing, and the bytes to send for it: its content, without the
+/// framing.
+///
+/// - Throws: ``RecognitionError``, as for one that is in its framing still.
+package func recognize(
+    _ unframed: UnframedRequest, caller: Caller, setting: RecognitionSetting, catalog: Catalog = .builtIn
+) throws(RecognitionError) -> Call {
+    let stripped = try StrippedHead(unframed.request.head)
     let head = stripped.head
-    let request = InboundRequest(head: head, body: request.body)
+    let request = InboundRequest(head: head, body: unframed.request.body)
     let hints = try OuterHints(
         head, scope: setting.usesScope ? caller.scope : nil, hosts: setting.resourceHosts, catalog: catalog)
     let unpacked = try unpacked(request, at: hints.path)
@@ -73,7 +83,8 @@ package func recognize(
     for candidate in candidates {
         do throws(RecognitionError) {
             if unpacked != nil, !candidate.operation.takesGzip { try refuseEncoding(head) }
-            if !candidate.operation.hasUnsignedPayload { try refuseUnsignedPayload(head) }
+            if unframed.wasFramed { try refuseFraming(candidate.operation) }
+            try refuseUnsignedPayload(head, candidate.operation)
             readings.append(
                 try Reading(
                     candidate, request: legible, query: stripped.query, hints: hints, setting: setting,

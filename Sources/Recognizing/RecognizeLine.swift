@@ -121,12 +121,9 @@ private struct LineInput {
 
     func recognized(setting: RecognitionSetting, rooms: SurroundingRooms, catalog: Catalog) throws -> Call {
         let head = try rooms.head(method, target, fields).get()
-        switch try bodyPlan(head, setting: setting) {
-        case .none, .whole: break
-        }
-        guard body.count <= bodyByteCountMax else {
-            throw RecognitionError.bodyTooLarge(limit: bodyByteCountMax)
-        }
+        var limit = bodyByteCountMax
+        if case .whole(let byteCountMax) = try bodyPlan(head, setting: setting) { limit = byteCountMax }
+        guard body.count <= limit else { throw RecognitionError.bodyTooLarge(limit: bodyByteCountMax) }
         if let length = head["content-length"], length != String(body.count) {
             throw RecognitionError.malformed(
                 part: "the body", why: "it has \(body.count) bytes, Content-Length says \(length)")

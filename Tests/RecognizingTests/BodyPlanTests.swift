@@ -37,29 +37,6 @@ import Vocabulary
         #expect(RecognitionError.bodyTooLarge(limit: 1).status == 413)
     }
 
-    @Test(
-        "whatever frames an upload inside its body is refused, so that no framing is stored",
-        arguments: [
-            ("content-encoding", "aws-chunked"), ("content-encoding", "AWS-Chunked"),
-            ("content-encoding", "gzip, aws-chunked"), ("content-encoding", "gzip,\taws-chunked"),
-            ("content-encoding", "aws-chunked,gzip"), ("x-amz-decoded-content-length", "5"),
-            ("x-amz-decoded-content-length", ""), ("x-amz-trailer", "x-amz-checksum-crc32"),
-            ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
-            ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
-            ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
-            ("x-amz-content-sha256", "streaming-unsigned-payload-trailer"),
-        ])
-    func framed(_ name: String, _ value: String) throws {
-        for length in [[("content-length", "5")], [("transfer-encoding", "chunked")], []] {
-            let error = #expect(throws: RecognitionError.self) { try plan([(name, value)] + length) }
-            guard case .unsupportedBody(let words) = error else {
-                Issue.record("\(String(describing: error))")
-                continue
-            }
-            #expect(words.contains("10 MiB"))
-        }
-    }
-
     @Test func `an unsigned payload is read whole; whether it may be one, its operation says`() throws {
         #expect(
             try plan([("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("content-length", "5")])

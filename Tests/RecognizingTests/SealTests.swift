@@ -57,7 +57,7 @@ import Vocabulary
             "x-original-url", "x-forwarded-host", "forwarded", "cookie", "x-amz-target2", "x-amz-date",
             "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token", "authorization2",
             "proxy-authorization",
-            "te", "trailer", "upgrade", "x-amz-trailer", "x-countersign-task", "x-amz-meta-a",
+            "te", "trailer", "upgrade", "x-countersign-task", "x-amz-meta-a",
             "content-encoding",
             "content-type", "origin-agent-cluster", "date",
         ])

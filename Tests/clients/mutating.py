@@ -4,11 +4,13 @@ import base64
 import copy
 import functools
 import gzip
+import hashlib
 import importlib.machinery
 import importlib.util
 import json
 import re
 import struct
+import zlib
 from pathlib import Path
 
 import botocore.model
@@ -534,6 +536,33 @@ def packed(d, rng, others):
         d.fields = [f for f in d.fields if f[0].lower() != "content-encoding"] + [["Content-Encoding", rng.choice(["gzip", "GZIP", "gzip, identity", "x-gzip"])]]
 
 
+def framed(d, rng, others):
+    """The body in one of the framings of aws-chunked, now and then with a fault."""
+    kind = rng.choice([None, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+                       "STREAMING-UNSIGNED-PAYLOAD-TRAILER"])
+    extent = ";chunk-signature=" + "0a" * 32 if kind and "AWS4" in kind else ""
+    content, made, at = d.body, b"", 0
+    while at < len(content):
+        piece = content[at:at + rng.randrange(1, len(content) + 1)]
+        made += b"%x" % len(piece) + extent.encode() + b"\r\n" + piece + b"\r\n"
+        at += len(piece)
+    made += b"0" + extent.encode() + b"\r\n"
+    fields = [["x-amz-decoded-content-length", str(len(content) + (rng.random() < 0.1))]]
+    fields += [["x-amz-content-sha256", kind]] if kind else []
+    fields += [["Content-Encoding", rng.choice(["aws-chunked", "gzip,aws-chunked", "aws-chunked, gzip"])]] if rng.random() < 0.5 else []
+    if kind is None and rng.random() < 0.5 or kind and kind.endswith("TRAILER"):
+        sums = {"x-amz-checksum-crc32": zlib.crc32(content).to_bytes(4, "big"), "x-amz-checksum-sha1": hashlib.sha1(content).digest(),
+                "x-amz-checksum-xxhash64": bytes(8)}
+        names = rng.sample(sorted(sums), rng.choice([1, 1, 2]))
+        fields += [["x-amz-trailer", rng.choice([",", ", "]).join(names)]]
+        for name in names + ([rng.choice(sorted(sums))] if rng.random() < 0.1 else []):
+            made += f"{name}:{base64.b64encode(sums[name]).decode()}".encode() + rng.choice([b"\r\n"] * 5 + [b"\n\r\n", b"\n"])
+        made += b"x-amz-trailer-signature:" + b"0a" * 32 + b"\r\n" if extent else b""
+    made += b"\r\n" + (rng.choice([b"\r\n", b"0\r\n\r\n", b"x"]) if rng.random() < 0.1 else b"")
+    names = {field[0].lower() for field in fields}
+    d.body, d.fields = made, [f for f in d.fields if f[0].lower() not in names] + fields
+
+
 def body_of_another(d, rng, others):
     d.body = Draft(rng.choice(others)).body
 
@@ -562,6 +591,8 @@ def mutated(line, others, rng):
         choices = [own] * 8 + [query, path] if own and draft.path == "/" else [own] * 4 if own else []
         choices += [any_bytes, headers, headers, target]
         choices += [packed, body_of_another] if rng.random() < 0.3 else []
+        if draft.method == "PUT" and not own:
+            choices += [framed] * 6
         if draft.path != "/" or not own:
             choices += [path] * 5 + [query] * 4
         way = rng.choice(choices)

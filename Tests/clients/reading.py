@@ -10,6 +10,7 @@ Sources: RFC 9110 and 9112, RFC 8259, RFC 8949, XML 1.0; Smithy's pages of the f
 import base64
 import functools
 import gzip
+import hashlib
 import json
 import re
 import struct
@@ -69,6 +70,72 @@ def text_of(raw, what):
 def unescaped(text, what):
     refuse_unless(not re.search(r"%(?![0-9A-Fa-f]{2})", text), f"a bad escape in {what}")
     return text_of(unquote_to_bytes(text), what)
+
+
+# MARK: aws-chunked
+
+UPLOADS = {("s3", "PutObject"), ("s3", "UploadPart")}
+STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+TRAILERS = re.compile(r"x-amz-checksum-(crc32|crc32c|crc64nvme|md5|sha1|sha256|sha512|xxhash64|xxhash3|xxhash128)\Z")
+SUMS = {"crc32": lambda content: zlib.crc32(content).to_bytes(4, "big")} | {
+    name: lambda content, name=name: hashlib.new(name, content).digest() for name in ("md5", "sha1", "sha256", "sha512")}
+
+
+def is_framed(head):
+    coded = [part.strip(" \t").lower() for part in (head.get("content-encoding") or "").split(",")]
+    said = "aws-chunked" in coded or any(head.get(f"x-amz-{name}") is not None for name in ("decoded-content-length", "trailer"))
+    kind = head.get("x-amz-content-sha256")
+    if kind is None or not kind.lower().startswith("streaming-"):
+        refuse_unless(not said or kind is None, "aws-chunked, and another payload hash")
+        return said
+    refuse_unless(kind in (STREAMING, STREAMING + "-TRAILER", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"), "another framing")
+    refuse_unless(coded.count("aws-chunked") <= 1, "aws-chunked twice")
+    return True
+
+
+def unframed(head, body):
+    """What an upload in chunks holds; its head is left as that of a plain one."""
+    kind = head.get("x-amz-content-sha256") or ""
+    names = [name.strip(" \t").lower() for name in head.get("x-amz-trailer").split(",")] if head.get("x-amz-trailer") is not None else []
+    refuse_unless(len(set(names)) == len(names) and all(map(TRAILERS.match, names)), "the trailers")
+    refuse_unless((kind == STREAMING) <= (not names) and (kind == STREAMING + "-TRAILER") <= bool(names), "the trailers of that kind")
+    signed = rb";chunk-signature=[0-9a-f]{64}" if kind.startswith(STREAMING) else b""
+    line, content = re.compile(rb"(0|[1-9a-fA-F][0-9a-fA-F]{0,7})" + signed + rb"\r\n"), b""
+    while True:
+        match = line.match(body)
+        refuse_unless(match, "a chunk's line")
+        count, body = int(match.group(1), 16), body[match.end():]
+        if not count:
+            break
+        refuse_unless(body[count:count + 2] == b"\r\n", "a chunk")
+        content, body = content + body[:count], body[count + 2:]
+    found = {}
+    for _ in names:
+        match = re.match(rb"([a-zA-Z0-9-]+):([A-Za-z0-9+/]*={0,2})\n?\r\n", body)
+        refuse_unless(match and match.group(1).decode().lower() not in found, "a trailer")
+        found[match.group(1).decode().lower()] = match.group(2)
+        body = body[match.end():]
+    end = rb"x-amz-trailer-signature:[0-9a-f]{64}\r\n\r\n\Z" if kind == STREAMING + "-TRAILER" else rb"\r\n\Z"
+    refuse_unless(set(found) == set(names) and re.match(end, body), "the end")
+    length = head.get("x-amz-decoded-content-length") or ""
+    refuse_unless(re.match(r"(0|[1-9][0-9]*)\Z", length) and int(length) == len(content) <= 10 << 20, "the length")
+    for name, value in found.items():
+        refuse_unless(name not in head.fields, "a trailer that is a field, too")
+        try:
+            given = base64.b64decode(value, validate=True)
+        except ValueError:
+            raise Refused("a checksum that is not base 64") from None
+        refuse_unless(given and base64.b64encode(given) == value, "a checksum of two spellings")
+        refuse_unless(SUMS.get(name[15:], lambda content: given)(content) == given, "another checksum")
+        head.fields[name] = value.decode()
+    for name in ("x-amz-decoded-content-length", "x-amz-trailer", "x-amz-content-sha256"):
+        head.fields.pop(name, None)
+    if "content-length" in head.fields:
+        head.fields["content-length"] = str(len(content))
+    rest = [part for part in (head.fields.pop("content-encoding", "")).split(",") if part.strip(" \t").lower() != "aws-chunked"]
+    if "".join(rest):
+        head.fields["content-encoding"] = ",".join(rest).strip(" \t")
+    return content
 
 
 # MARK: The head
@@ -507,9 +574,9 @@ def read(line):
     """The strict reading of a line of `debug recognize`."""
     body = base64.b64decode(line.get("body_b64") or "")
     head = Head(line, body)
-    for name in ("x-amz-decoded-content-length", "x-amz-trailer"):
-        refuse_unless(head.get(name) is None, "aws-chunked")
-    refuse_unless("aws-chunked" not in (head.get("content-encoding") or "").lower(), "aws-chunked")
+    framed = is_framed(head)
+    if framed:
+        body = unframed(head, body)
     outside = Outside(head)
     packed = (head.get("content-encoding") or "").lower() == "gzip"
     target, cbor = head.get("x-amz-target"), head.get("smithy-protocol")
@@ -533,6 +600,7 @@ def read(line):
         reading = by_action(form, is_form, head, outside, body)
     else:
         reading = by_path(head, outside, body)
+    refuse_unless(not framed or (reading.service, reading.operation) in UPLOADS, "aws-chunked where none is taken")
     if packed and body and reading.service != "s3":
         refuse_unless((reading.service, reading.operation) == ("cloudwatch", "PutMetricData"), "gzip where none is taken")
     return reading

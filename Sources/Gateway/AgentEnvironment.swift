@@ -45,7 +45,8 @@ package func shellQuoted(_ text: String) -> String {
     "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
 
-private func percentEncoded(_ text: String) -> String {
+/// `text` with everything but letters, digits and `-_.~` percent-encoded.
+func percentEncoded(_ text: String) -> String {
     var out = ""
     for byte in text.utf8 {
         if byte.isAlphanumeric || "-_.~".utf8.contains(byte) {

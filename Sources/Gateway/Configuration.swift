@@ -96,7 +96,10 @@ package struct Configuration: Sendable, Hashable {
             throw ConfigurationError("mode: `\(shown(other))` is neither enforce nor observe")
         }
         allowsSameUID = try settings.flag("allow-same-uid")
-        upstream = try settings.text("upstream").map(upstreamSetting) ?? .aws
+        upstream =
+            try settings.text("upstream").map { text throws(ConfigurationError) in
+                try upstreamSetting(text, key: "upstream")
+            } ?? .aws
         variant = try endpointVariant(settings, environment: environment)
         resourceHosts = try (settings.texts("resource-host") ?? []).map { text throws(ConfigurationError) in
             do { return try ResourceHost(parsing: text) } catch {
@@ -213,23 +216,25 @@ extension Configuration.Door {
     }
 }
 
-/// `http://127.0.0.1:5000` or `https://HOST[:PORT]`.
-private func upstreamSetting(_ text: String) throws(ConfigurationError) -> RecognitionSetting.Upstream {
+/// `http://127.0.0.1:5000` or `https://HOST[:PORT]`, the value of the setting or variable `key`.
+func upstreamSetting(
+    _ text: String, key: String
+) throws(ConfigurationError) -> RecognitionSetting.Upstream {
     let secure = text.hasPrefix("https://")
     guard secure || text.hasPrefix("http://") else {
-        throw ConfigurationError("upstream: `\(shown(text))` begins with neither https:// nor http://")
+        throw ConfigurationError("\(key): `\(shown(text))` begins with neither https:// nor http://")
     }
     var authority = String(text.dropFirst(secure ? 8 : 7))
     if authority.hasSuffix("/") { authority.removeLast() }
     let allowed = authority.utf8.allSatisfy { $0.isAlphanumeric || "-.:[]".utf8.contains($0) }
     guard allowed, !authority.isEmpty else {
         throw ConfigurationError(
-            "upstream: `\(shown(text))` must be a scheme, a host and perhaps a port, and nothing else")
+            "\(key): `\(shown(text))` must be a scheme, a host and perhaps a port, and nothing else")
     }
     var host = authority
     if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
         guard let port = Int(authority[authority.index(after: colon)...]), (1...65_535).contains(port) else {
-            throw ConfigurationError("upstream: `\(shown(text))` has no usable port")
+            throw ConfigurationError("\(key): `\(shown(text))` has no usable port")
         }
         host = String(authority[..<colon])
         if port == (secure ? 443 : 80) { authority = host }
@@ -237,7 +242,7 @@ private func upstreamSetting(_ text: String) throws(ConfigurationError) -> Recog
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
     guard secure || isLoopback(host) || host == "localhost" else {
         throw ConfigurationError(
-            "upstream: plain http goes to loopback only; `\(shown(host))` needs https://")
+            "\(key): plain http goes to loopback only; `\(shown(host))` needs https://")
     }
     return .fixed(authority: authority, usesTLS: secure)
 }

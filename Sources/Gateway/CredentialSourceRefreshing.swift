@@ -65,7 +65,7 @@ package final class RefreshingCredentials: CredentialSource {
     }
 
     private func startLoading() {
-        let started = runOnThread { [self] in
+        let started = runDetached { [self] in
             let result: Result<Credentials, CredentialError>
             do throws(CredentialError) { result = .success(try load()) } catch { result = .failure(error) }
             state.withLock { state in
@@ -80,31 +80,4 @@ package final class RefreshingCredentials: CredentialSource {
         }
         if !started { state.withLock { $0.isLoading = false } }
     }
-}
-
-/// Runs `work` on a new thread with all signals blocked: they belong to the main thread. False when there is
-/// no thread to be had.
-private func runOnThread(_ work: @escaping @Sendable () -> Void) -> Bool {
-    final class Work: Sendable {
-        let work: @Sendable () -> Void
-        init(_ work: @escaping @Sendable () -> Void) { self.work = work }
-    }
-    let context = Unmanaged.passRetained(Work(work))
-    var thread = pthread_t()
-    let result = pthread_create(
-        &thread, nil,
-        { context in
-            var all = sigset_t()
-            sigfillset(&all)
-            pthread_sigmask(SIG_SETMASK, &all, nil)
-            guard let context else { return nil }
-            Unmanaged<Work>.fromOpaque(context).takeRetainedValue().work()
-            return nil
-        }, context.toOpaque())
-    guard result == 0 else {
-        context.release()
-        return false
-    }
-    pthread_detach(thread)
-    return true
 }

@@ -87,7 +87,7 @@ struct Fold {
             if let key { sends.finish(key, nil, at: entry.at) }
         case .session:
             sessions.apply(try SessionChange(entry))
-        case .start, .policy, .denied, .rejected, .fault, .gap, .stop: return
+        case .start, .policy, .ownCall, .denied, .rejected, .fault, .gap, .stop: return
         }
     }
 
@@ -97,8 +97,8 @@ struct Fold {
         switch entry.type {
         case .request, .denied: session = entry["session"]
         case .approval: session = entry["requester"]?["session"]
-        case .start, .policy, .session, .approvalEnd, .review, .grant, .grantEnd, .outcome, .rejected, .fault,
-            .gap, .stop:
+        case .start, .policy, .session, .approvalEnd, .review, .grant, .grantEnd, .ownCall, .outcome,
+            .rejected, .fault, .gap, .stop:
             return
         }
         if let text = session?.string { sessions.used(try SessionID(parsing: text), at: entry.at) }

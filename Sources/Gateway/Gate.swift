@@ -1,4 +1,5 @@
 import Glibc
+import Vocabulary
 
 /// A door that one thread waits at until another opens it; opening it before the wait counts.
 final class Gate: @unchecked Sendable {
@@ -19,5 +20,12 @@ final class Gate: @unchecked Sendable {
 
     func wait() {
         while sem_wait(semaphore) != 0, errno == EINTR {}
+    }
+
+    /// Waits until it is opened, or `limit` is over.
+    func wait(atMost limit: Duration) {
+        // Swift's Glibc has only the wait by the wall clock, which may step.
+        let end = loopNanoseconds() + limit.wholeNanoseconds
+        while sem_trywait(semaphore) != 0, loopNanoseconds() < end { usleep(1_000) }
     }
 }

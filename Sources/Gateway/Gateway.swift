@@ -27,6 +27,8 @@ final class Gateway: @unchecked Sendable {
     /// What issued keys are made from.
     let hostKey: HostKey
     let signingKeys: SigningKeys
+    /// What the gateway asks of AWS for itself; blocks, so never on the loop.
+    let ownCalls: OwnCalls
     let out: @Sendable (String) -> Void
 
     var desk: Desk
@@ -59,7 +61,7 @@ final class Gateway: @unchecked Sendable {
 
     init(
         configuration: Configuration, clock: Clock, loop: Loop, log: RequestLog, forwarder: Forwarder,
-        credentials: any CredentialSource, hostKey: HostKey, desk: Desk,
+        credentials: any CredentialSource, ownCalls: OwnCalls, hostKey: HostKey, desk: Desk,
         out: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
@@ -68,8 +70,9 @@ final class Gateway: @unchecked Sendable {
         self.log = log
         self.forwarder = forwarder
         self.credentials = credentials
+        self.ownCalls = ownCalls
         self.hostKey = hostKey
-        self.signingKeys = SigningKeys()
+        self.signingKeys = ownCalls.signingKeys
         self.desk = desk
         self.out = out
     }

@@ -108,7 +108,8 @@ extension Gateway {
     }
 }
 
-/// Runs `work` on a thread of its own; false when none could be started.
+/// Runs `work` on a thread of its own, with all signals blocked: they belong to the main thread. False when
+/// none could be started.
 func runDetached(_ work: @escaping @Sendable () -> Void) -> Bool {
     final class Box {
         let work: @Sendable () -> Void
@@ -121,6 +122,9 @@ func runDetached(_ work: @escaping @Sendable () -> Void) -> Bool {
         { pointer in
             // INVARIANT: the pointer is the box that was retained for this thread.
             guard let pointer else { return nil }
+            var all = sigset_t()
+            sigfillset(&all)
+            pthread_sigmask(SIG_SETMASK, &all, nil)
             Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().work()
             return nil
         }, box.toOpaque())

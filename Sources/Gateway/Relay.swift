@@ -159,13 +159,13 @@ final class Relay: ReplySink, @unchecked Sendable {
 }
 
 extension Outcome {
-    /// The same with another kind, or another flag.
-    func with(kind: Kind? = nil, holdsCredentials: Bool? = nil) -> Outcome {
+    /// The same with another kind, error or flag.
+    func with(kind: Kind? = nil, error: String? = nil, holdsCredentials: Bool? = nil) -> Outcome {
         Outcome(
             kind: kind ?? self.kind, status: status, awsRequestID: awsRequestID,
             awsExtendedRequestID: awsExtendedRequestID,
-            error: error, bytesSent: bytesSent, bytesReceived: bytesReceived, elapsed: elapsed,
-            holdsCredentials: holdsCredentials ?? self.holdsCredentials)
+            error: error ?? self.error, bytesSent: bytesSent, bytesReceived: bytesReceived,
+            elapsed: elapsed, holdsCredentials: holdsCredentials ?? self.holdsCredentials)
     }
 }
 

@@ -6,6 +6,7 @@ import Hashing
 import Identifying
 import Recognizing
 import Recording
+import SigV4
 import Vocabulary
 
 extension Configuration {
@@ -49,9 +50,6 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     for socket in [configuration.controlSocket, configuration.agentSocket] {
         try makeSocketFolder(socket, state: configuration.state)
     }
-    let credentials = try findCredentials(
-        environment: credentialEnvironment(configuration), credentialProcess: configuration.credentialProcess,
-        at: clock.wall)
     var logSetting = LogSetting()
     logSetting.syncsAlways = configuration.demandsSync
     logSetting.reserveByteCount = UInt64(configuration.logReserveBytes)
@@ -71,13 +69,23 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     let recognition = RecognitionSetting(
         account: configuration.account, region: configuration.region, upstream: configuration.upstream,
         variant: configuration.variant, resourceHosts: configuration.resourceHosts)
+    // Before credentials are looked for: what is asked of AWS for them is in the log like every call.
+    log.append(
+        .start(
+            at: clock.now, version: gateVersion, host: hostName() ?? "unknown",
+            configuration: sha256("\(configuration)"), policy: policy.digest, mode: configuration.mode),
+        durability: .written)
+    let ownCalls = try OwnCalls(
+        log: log, forwarder: forwarder, signingKeys: SigningKeys(), clock: clock,
+        trustFile: forwarding.trustFile, recognition: recognition, environment: processEnvironment())
+    let credentials = try credentials(configuration, ownCalls)
     var desk = Desk(policy: policy, recognition: recognition)
     (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
     (desk.limits, desk.retries, desk.sessions) = (fold.limits, fold.retries, fold.sessions)
     (desk.mode, desk.host) = (configuration.mode, hostName())
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
-        credentials: credentials, hostKey: hostKey, desk: desk, out: { speaker.say($0) })
+        credentials: credentials, ownCalls: ownCalls, hostKey: hostKey, desk: desk, out: { speaker.say($0) })
     let listeners = try gateway.open(fold)
     let watch = try PolicyWatch(
         configuration.policies, policy, mark, take: { gateway.take($0, taken: $1) },
@@ -92,15 +100,27 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     gateway.stop()
 }
 
+/// The gateway's credentials; when there are none, that is the end of this run, and the log says so.
+private func credentials(
+    _ configuration: Configuration, _ ownCalls: OwnCalls
+) throws(CredentialError) -> any CredentialSource {
+    let (log, clock) = (ownCalls.log, ownCalls.clock)
+    do {
+        return try findCredentials(
+            environment: credentialEnvironment(configuration),
+            credentialProcess: configuration.credentialProcess, at: clock.wall)
+    } catch {
+        log.append(.fault(at: clock.now, step: "credentials", error: error.message), durability: .written)
+        log.append(.stop(at: clock.now, reason: "no credentials"), durability: .written)
+        log.stop()
+        throw error
+    }
+}
+
 extension Gateway {
     /// Closes what a crash left open, opens sessions and listeners, and says where they are.
     fileprivate func open(_ fold: Fold) throws -> [Listener] {
         let now = clock.now
-        note(
-            .start(
-                at: now, version: gateVersion, host: desk.host ?? "unknown",
-                configuration: sha256("\(configuration)"),
-                policy: desk.policy.digest, mode: desk.mode))
         for request in fold.open {
             let outcome = Outcome(
                 kind: .unknown, status: nil, awsRequestID: nil, awsExtendedRequestID: nil,

@@ -21,6 +21,8 @@ package enum EntryType: String, Hashable, Sendable, CaseIterable {
     case grantEnd = "grant-end"
     /// A call is about to be signed and sent. Written before it is.
     case request
+    /// A call that the gateway makes for itself. Written before it is made.
+    case ownCall = "own-call"
     /// What became of a request.
     case outcome
     /// A call that policy or a human refused.
@@ -55,7 +57,8 @@ extension EntryType {
     var mayUseReserve: Bool {
         switch self {
         case .outcome, .approvalEnd, .grantEnd, .gap, .stop: true
-        case .start, .policy, .session, .approval, .review, .grant, .request, .denied, .rejected, .fault:
+        case .start, .policy, .session, .approval, .review, .grant, .request, .ownCall, .denied, .rejected,
+            .fault:
             false
         }
     }
@@ -63,7 +66,7 @@ extension EntryType {
     /// Whether its members come from another room as JSON, and may hold what a body held.
     var holdsOutsideStructure: Bool {
         switch self {
-        case .approval, .approvalEnd, .review, .grant: true
+        case .approval, .approvalEnd, .review, .grant, .ownCall: true
         case .start, .policy, .session, .grantEnd, .request, .outcome, .denied, .rejected, .fault, .gap,
             .stop:
             false

@@ -23,6 +23,8 @@ package enum LogError: Error, Sendable, Hashable {
     case notHeld(EntryID)
     /// The entry is not yet as durable as its call needs.
     case notDurable(EntryID)
+    /// The gateway may not make that call for itself.
+    case notOwn(String)
     /// The log was stopped.
     case stopped
     /// A file that should hold a head (count, seq and hash) holds something else.
@@ -47,6 +49,7 @@ extension LogError: CustomStringConvertible {
         case .unreadableEntry(let type): "the entry `\(type.rawValue)` would not be read back as it stands"
         case .notHeld(let id): "no request is held under entry \(id)"
         case .notDurable(let id): "entry \(id) is not durable yet"
+        case .notOwn(let name): "`\(name)` is no call that the gateway makes for itself"
         case .stopped: "the log is stopped"
         case .badHead(let why): "the head file \(why)"
         case .badBody(let id, let why): "entry \(id) \(why)"

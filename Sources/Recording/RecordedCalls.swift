@@ -45,8 +45,9 @@ package enum ReplayedEntry: Sendable {
             } else {
                 self = .calls(try RecordedCall(json, of: entry, requester: json), count: count)
             }
-        case .start, .policy, .session, .approvalEnd, .review, .grant, .grantEnd, .outcome, .rejected, .fault,
-            .gap, .stop:
+        case .start, .policy, .session, .approvalEnd, .review, .grant, .grantEnd, .ownCall, .outcome,
+            .rejected,
+            .fault, .gap, .stop:
             self = .none
         }
     }

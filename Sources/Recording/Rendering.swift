@@ -17,7 +17,7 @@ package struct Rendering: Sendable {
     /// The line for `entry`; nil for a request, which is told with its outcome.
     package mutating func line(for entry: StoredEntry) -> String? {
         switch entry.type {
-        case .request:
+        case .request, .ownCall:
             open[entry.id.seq] = entry
             order.append(entry.id.seq)
             if order.count > Self.openCountMax { open[order.removeFirst()] = nil }
@@ -90,7 +90,10 @@ package struct Rendering: Sendable {
             isAnswered && (entry["status"]?.integer ?? 500) < 400 && entry["holds_credentials"] != true
             && request?["would"] == nil
         let subject = request.map { self.subject($0["pairs"], $0["pair_count"]) } ?? ""
-        return row(entry, "sent", isGood ? .green : .red, agent: request?["agent"], subject, rest)
+        let isOwn = request?.type == .ownCall
+        if isOwn { rest += ", \(bounded(word(request?["purpose"])))" }
+        return row(
+            entry, isOwn ? "own" : "sent", isGood ? .green : .red, agent: request?["agent"], subject, rest)
     }
 
     private func reviewLine(_ entry: StoredEntry) -> String {

@@ -160,6 +160,13 @@ extension RequestLog {
         return take(entry, needsSync: needsSync, holding: reservation.call.sealed, whenDurable)
     }
 
+    /// Writes the gateway's own call `own` and, if it is to be signed, keeps it until it is cleared or
+    /// dropped; `whenDurable` and the answer are as for ``append(_:facts:whenDurable:)``.
+    @discardableResult
+    package func append(_ own: OwnCall, at: Instant, whenDurable: @escaping WhenDurable) -> EntryID? {
+        take(.ownCall(own, at: at), needsSync: setting.syncsAlways, holding: own.held, whenDurable)
+    }
+
     /// Writes `entry`; `whenDurable` and the answer are as for ``append(_:facts:whenDurable:)``.
     @discardableResult
     package func append(_ entry: Entry, durability: Durability, whenDurable: WhenDurable? = nil) -> EntryID? {

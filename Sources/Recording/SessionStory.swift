@@ -45,7 +45,7 @@ struct SessionStory: Sendable {
         case .grant: end(entry, "approved, \(word(entry["grant"]))")
         case .approvalEnd: end(entry, word(entry["state"]))
         case .grantEnd: end(entry, "approved, \(word(entry["grant"])) \(word(entry["state"]))")
-        case .start, .policy, .outcome, .rejected, .fault, .gap, .stop: return
+        case .start, .policy, .ownCall, .outcome, .rejected, .fault, .gap, .stop: return
         }
     }
 

@@ -74,7 +74,7 @@ package struct Story: Sendable {
         case .denied, .rejected:
             guard isOurs || (request != nil && entry["req"]?.string == request) else { return }
             if refusals.count < Self.callCountMax { refusals.append(entry) }
-        case .start, .policy, .session, .fault, .gap, .stop: return
+        case .start, .policy, .session, .ownCall, .fault, .gap, .stop: return
         }
     }
 

@@ -44,6 +44,34 @@ import Vocabulary
         }
     }
 
+    @Test func `a fetch is held to the same authorities and names`() async throws {
+        let folder = try temporaryFolder()
+        defer { run(["rm", "-r", folder]) }
+        try #require(makeCertificate(in: folder, named: "one", for: "IP:127.0.0.1") == 0, "openssl is needed")
+        try #require(makeCertificate(in: folder, named: "other", for: "DNS:other.example") == 0)
+        for (certificate, trusted, isGood) in [
+            ("one", "one", true), ("one", "other", false), ("other", "other", false),
+        ] {
+            let server = try TLSServer(folder: folder, certificate: certificate)
+            defer { server.stop() }
+            let origin = try Origin(authority: "127.0.0.1:\(server.port)", usesTLS: true)
+            var result = Result<Int, FetchError>.failure(.unreachable(origin))
+            for _ in 0..<100 where result == .failure(.unreachable(origin)) {
+                do throws(FetchError) {
+                    let reply = try Fetch("GET", "/", at: origin)
+                        .perform(limit: .seconds(5), trustFile: "\(folder)/\(trusted).pem")
+                    result = .success(reply.status)
+                } catch { result = .failure(error) }
+                if result == .failure(.unreachable(origin)) { try await Task.sleep(for: .milliseconds(50)) }
+            }
+            switch result {
+            case .success(let status): #expect(isGood && status == 200)
+            case .failure(.untrusted): #expect(!isGood, "\(certificate) by \(trusted)")
+            case .failure(let error): Issue.record("\(error)")
+            }
+        }
+    }
+
     @Test func `a plain server is not spoken to without TLS`() async throws {
         let server = RawServer(answering(ok))
         try await withForwarder(ForwardingSetting(connectLimit: .milliseconds(300))) { forwarder in

@@ -60,7 +60,9 @@ final class ActionPatterns {
 }
 
 /// One pattern of a statement's `Action` or `NotAction`, compared without regard to case.
-struct ActionPattern: Hashable, Sendable {
+///
+/// A class, since many statements of a set have the same one.
+final class ActionPattern: Hashable, Sendable {
     /// As the file has it.
     let text: String
     /// The service, lower case; nil for `*`, every action of every service.
@@ -102,10 +104,16 @@ struct ActionPattern: Hashable, Sendable {
         }
     }
 
+    static func == (left: ActionPattern, right: ActionPattern) -> Bool {
+        left === right || left.text.hasBytes(of: right.text)
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(exactly: text) }
+
     /// Whether the pattern matches `action`.
     func matches(_ action: Action) -> Bool {
         guard let prefix else { return true }
-        guard prefix.utf8.elementsEqual(action.prefix.utf8) else { return false }
+        guard prefix.hasBytes(of: action.prefix) else { return false }
         if let literal { return literal.utf8.elementsEqual(action.name.utf8) { $0 == $1.lowercased } }
         return name.matches(action.name)
     }

@@ -96,8 +96,11 @@ struct ApprovalReader {
     }
 
     private func known(_ text: Fields.Text, issues: inout IssueList) -> String? {
+        let isKnown =
+            approvers.groups.keys.contains { $0.hasBytes(of: text.text) }
+            || approvers.people.contains { $0.name.text.hasBytes(of: text.text) }
+        if isKnown { return text.text }
         let names = approvers.groups.keys.sorted() + approvers.people.map(\.name.text)
-        if names.contains(where: { $0.utf8.elementsEqual(text.text.utf8) }) { return text.text }
         let near = hint(text.text, names)
         issues.add(file, text.place, "`\(shown(text.text))` is no group or person of approvers.yaml" + near)
         return nil

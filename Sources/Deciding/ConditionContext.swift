@@ -20,14 +20,12 @@ final class ConditionContext {
         case bodyBytes = "countersign:BodyBytes"
         case hourUTC = "countersign:HourUTC"
 
+        private static let byName = Dictionary(
+            uniqueKeysWithValues: allCases.map { (ExactText($0.rawValue.asciiLowercased), $0) })
+
         /// The key named `text` in any case.
         init?(named text: String) {
-            let folded = text.asciiLowercased
-            guard
-                let key = Self.allCases.first(where: {
-                    $0.rawValue.asciiLowercased.utf8.elementsEqual(folded.utf8)
-                })
-            else { return nil }
+            guard let key = Self.byName[ExactText(text.asciiLowercased)] else { return nil }
             self = key
         }
 

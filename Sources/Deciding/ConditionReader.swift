@@ -51,6 +51,8 @@ struct ConditionReader {
 
     /// The names of all operators.
     static let operators = bases.map(\.name)
+    private static let byName = Dictionary(
+        uniqueKeysWithValues: bases.map { (ExactText($0.name.asciiLowercased), $0) })
 
     /// An operator name, taken apart.
     private struct Operator {
@@ -100,12 +102,11 @@ struct ConditionReader {
             name = String(name.utf8.dropFirst(prefix.utf8.count)) ?? ""
             break
         }
-        if name.utf8.reversed().starts(with: "ifexists".utf8.reversed()) {
+        if name.utf8.suffix(8).elementsEqual("ifexists".utf8) {
             ifExists = true
             name = String(name.utf8.dropLast(8)) ?? ""
         }
-        let base = Self.bases.first { $0.name.asciiLowercased.utf8.elementsEqual(name.utf8) }
-        guard let base else {
+        guard let base = Self.byName[ExactText(name)] else {
             let known = Self.operators.joined(separator: ", ")
             issues.add(
                 file, entry.place,

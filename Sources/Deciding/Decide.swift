@@ -35,18 +35,24 @@ private func enforced(
     }
     let pairs = meaning.judgedPairs
     var met = MetLimits(meaning, caller: caller, book: limits, at: at)
-    var search = StatementSearch(policy, meaning, caller: caller, at: at, first: pairs[0], host: host)
+    var search = StatementSearch(policy, meaning, caller: caller, at: at, pairs: pairs, host: host)
     var verdicts: [Verdict] = []
     verdicts.reserveCapacity(pairs.count)
     var (denied, asksAny) = ([Denial.Item](), false)
-    for pair in pairs {
-        search.look(at: pair)
-        var verdict = verdict(on: pair, of: meaning, by: search.found)
-        if policy.hasLimits { verdict = met.bounded(verdict, search.context(of: pair), under: policy) }
+    // What policy says of the pair without its limits.
+    var unlimited = Verdict.deny(.byDefault)
+    for place in pairs.indices {
+        search.look(at: place)
+        if !search.isUnchanged {
+            unlimited = verdict(on: search.subject, vends: meaning.vendsCredentials, by: search.found)
+        }
+        let verdict =
+            policy.hasLimits
+            ? met.bounded(unlimited, search.context(at: place), under: policy) : unlimited
         switch verdict {
         case .allow: break
         case .ask: asksAny = true
-        case .deny(let reason): denied.append(.init(pair: pair, reason: reason))
+        case .deny(let reason): denied.append(.init(pair: pairs[place], reason: reason))
         }
         verdicts.append(verdict)
     }
@@ -60,14 +66,16 @@ private func enforced(
     var grounds: [Allowance.Ground] = []
     grounds.reserveCapacity(pairs.count)
     for verdict in verdicts {
-        switch (verdict, question, grant) {
-        case (.allow(let statement), _, _): grounds.append(.statement(statement.id))
-        case (.ask(let asked), _, let grant?):
+        switch verdict {
+        case .allow(let statement): grounds.append(.statement(statement.id))
+        case .ask(let asked):
+            guard let grant else {
+                // INVARIANT: a pair that asks makes a question; were that wrong, nothing is allowed.
+                return question.map(Decision.ask) ?? .deny(Denial(items: []))
+            }
             grounds.append(.grant(grant, statements: asked.statements.map(\.id)))
-        case (.ask, let question?, nil): return .ask(question)
-        // INVARIANT: a pair that asks makes a question, and a denied one has returned; were either wrong,
-        // nothing is allowed.
-        case (.ask, nil, nil), (.deny, _, _): return .deny(Denial(items: []))
+        // INVARIANT: a denied pair has returned; were that wrong, nothing is allowed.
+        case .deny: return .deny(Denial(items: []))
         }
     }
     return .allow(
@@ -88,7 +96,7 @@ extension Meaning {
 enum Verdict {
     case allow(Statement)
     indirect case ask(Asked)
-    case deny(Denial.Reason)
+    indirect case deny(Denial.Reason)
 }
 
 /// The statements that ask about one pair, at least one, with their terms merged.
@@ -105,16 +113,30 @@ struct Asked {
     }
 }
 
-/// What `matching`, which are all statements that apply to `pair`, in the order of the set, say of it
-/// together.
-func verdict(on pair: Pair, of meaning: Meaning, by matching: [Statement]) -> Verdict {
+/// What of a pair decides beside the statements that apply to it.
+struct Subject {
+    let action: Action
+    /// Whether a call is known to need it, and the action has a name.
+    let isNamed: Bool
+    /// Whether nothing of its resource is known.
+    var isWhollyUnknown: Bool
+
+    init(_ pair: Pair, of meaning: Meaning) {
+        action = pair.action
+        isNamed = !meaning.pairs.isEmpty && pair.action.isNamed
+        isWhollyUnknown = pair.resource.isWhollyUnknown
+    }
+}
+
+/// What `matching`, which are all statements that apply to a pair, in the order of the set, say of it
+/// together; `vends` if the reply may hold credentials.
+func verdict(on subject: Subject, vends: Bool, by matching: [Statement]) -> Verdict {
     // What has no name is nobody's to allow, also under `*`.
-    guard !meaning.pairs.isEmpty, pair.action.isNamed else { return .deny(.byDefault) }
-    // The reply may hold credentials: then what permits must name the action, and something must.
-    let vends = meaning.vendsCredentials
+    guard subject.isNamed else { return .deny(.byDefault) }
+    // Of a reply with credentials what permits must name the action, and something must.
     var (floor, allow, asks, isNamed) = ([Statement](), Statement?.none, [Statement](), !vends)
     for statement in matching {
-        let names = !vends || statement.names(pair.action)
+        let names = !vends || statement.names(subject.action)
         switch statement.effect {
         case .deny: return .deny(.statement(statement.id))
         case .requireApproval: floor.append(statement)
@@ -124,7 +146,7 @@ func verdict(on pair: Pair, of meaning: Meaning, by matching: [Statement]) -> Ve
         isNamed = isNamed || names
     }
     if !isNamed { return .deny(matching.isEmpty ? .byDefault : .vendsCredentials) }
-    if pair.resource.isWhollyUnknown {
+    if subject.isWhollyUnknown {
         // Nobody can allow what is not named; humans can be asked about it, where policy asks about
         // everything.
         let wide =
@@ -134,14 +156,14 @@ func verdict(on pair: Pair, of meaning: Meaning, by matching: [Statement]) -> Ve
         }
         return .ask(asked)
     }
-    if let asked = Asked(floor) { return .ask(asked) }
+    if !floor.isEmpty, let asked = Asked(floor) { return .ask(asked) }
     if let allow { return .allow(allow) }
     return Asked(asks).map(Verdict.ask) ?? .deny(.byDefault)
 }
 
 extension Resource {
     /// Nothing is known of it, not even its type.
-    fileprivate var isWhollyUnknown: Bool { parts.count == 1 && parts[0] == .unknown }
+    var isWhollyUnknown: Bool { parts.count == 1 && parts[0] == .unknown }
 }
 
 extension Action {

@@ -103,7 +103,10 @@ package func explain(
                 .alwaysAnswered
             } else {
                 Explanation.PairDecision(
-                    met.bounded(verdict(on: pair, of: meaning, by: applying), context, under: policy))
+                    met.bounded(
+                        verdict(
+                            on: Subject(pair, of: meaning), vends: meaning.vendsCredentials, by: applying),
+                        context, under: policy))
             }
         return Explanation.PairTrial(pair: pair, trials: trials, decision: decision)
     }

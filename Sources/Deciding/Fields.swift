@@ -24,8 +24,9 @@ struct Fields {
             issues.add(file, node.place, "\(what) is a map of keys, not \(node.kind)")
             return nil
         }
-        for entry in entries where !keys.contains(where: { $0.utf8.elementsEqual(entry.key.utf8) }) {
-            let isLater = later.contains { $0.utf8.elementsEqual(entry.key.utf8) }
+        for index in entries.indices where !keys.contains(where: { $0.hasBytes(of: entries[index].key) }) {
+            let entry = entries[index]
+            let isLater = later.contains { $0.hasBytes(of: entry.key) }
             let fault =
                 isLater
                 ? "`\(entry.key)` is not in this version"
@@ -39,7 +40,10 @@ struct Fields {
     subscript(key: String) -> Node? { entry(key)?.value }
 
     /// The key and value of `key`; nil when the map does not have it.
-    func entry(_ key: String) -> Node.Entry? { entries.first { $0.key.utf8.elementsEqual(key.utf8) } }
+    func entry(_ key: String) -> Node.Entry? {
+        // By index: of an entry that is only looked at, no copy is made.
+        entries.indices.first { entries[$0].key.hasBytes(of: key) }.map { entries[$0] }
+    }
 
     /// The text of `key`; nil when it is not there, or not text, which is a fault.
     func text(_ key: String, issues: inout IssueList) -> Text? {
@@ -54,13 +58,15 @@ struct Fields {
     }
 
     /// The text of `node`, the value of `what`; nil with a fault when it is none.
-    static func text(_ node: Node, of what: String, in file: String, issues: inout IssueList) -> Text? {
+    static func text(
+        _ node: Node, of what: @autoclosure () -> String, in file: String, issues: inout IssueList
+    ) -> Text? {
         switch node.content {
         case .text(let text, _) where !text.isEmpty: return Text(text: text, place: node.place)
-        case .text: issues.add(file, node.place, "\(what) is empty")
+        case .text: issues.add(file, node.place, "\(what()) is empty")
         case .map(let entries) where entries.count == 1 && entries[0].value.kind == "nothing":
             issues.add(file, node.place, "`\(shown(entries[0].key)):` ends in a colon: put it in quotes")
-        case .list, .map: issues.add(file, node.place, "\(what) is text, not \(node.kind)")
+        case .list, .map: issues.add(file, node.place, "\(what()) is text, not \(node.kind)")
         }
         return nil
     }
@@ -68,16 +74,17 @@ struct Fields {
     /// The texts of `node`, one or a list of them; empty with a fault when it is neither. A quoted empty text
     /// is one where `mayBeEmpty`.
     static func texts(
-        _ node: Node, of what: String, in file: String, mayBeEmpty: Bool = false, issues: inout IssueList
+        _ node: Node, of what: @autoclosure () -> String, in file: String, mayBeEmpty: Bool = false,
+        issues: inout IssueList
     ) -> [Text] {
         func one(_ node: Node) -> Text? {
             if mayBeEmpty, case .text("", quoted: true) = node.content {
                 return Text(text: "", place: node.place)
             }
-            return text(node, of: what, in: file, issues: &issues)
+            return text(node, of: what(), in: file, issues: &issues)
         }
         guard case .list(let elements) = node.content else { return one(node).map { [$0] } ?? [] }
-        if elements.isEmpty { issues.add(file, node.place, "\(what) is an empty list") }
+        if elements.isEmpty { issues.add(file, node.place, "\(what()) is an empty list") }
         return elements.compactMap(one)
     }
 }

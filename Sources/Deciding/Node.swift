@@ -12,7 +12,7 @@ struct Place: Hashable, Sendable {
 ///
 /// YAML and JSON give the same tree; the schema gives the types. Keys of one map are distinct by their bytes.
 struct Node: Sendable {
-    indirect enum Content: Sendable {
+    enum Content: Sendable {
         /// A scalar; `quoted` is false where YAML wrote it plain.
         case text(String, quoted: Bool)
         case list([Node])
@@ -44,13 +44,35 @@ struct Node: Sendable {
         }
     }
 
-    /// The tree without places, for digests: the same for any layout or comment of the same content.
-    var json: JSON {
+    /// Appends the tree without places to `out`, as canonical JSON: the same for any layout or comment of the
+    /// same content.
+    func writeCanonical(to out: inout [UInt8]) {
         switch content {
-        case .text(let text, _): .string(text)
-        case .list(let elements): .array(elements.map(\.json))
-        case .map(let entries): .object(entries.map { JSON.Member($0.key, $0.value.json) })
+        case .text(let text, _): JSON.write(text, to: &out)
+        case .list(let elements):
+            out.append(0x5B)
+            for (index, element) in elements.enumerated() {
+                if index > 0 { out.append(0x2C) }
+                element.writeCanonical(to: &out)
+            }
+            out.append(0x5D)
+        case .map(let entries):
+            out.append(0x7B)
+            for (index, place) in Node.order(of: entries).enumerated() {
+                if index > 0 { out.append(0x2C) }
+                JSON.write(entries[place].key, to: &out)
+                out.append(0x3A)
+                entries[place].value.writeCanonical(to: &out)
+            }
+            out.append(0x7D)
         }
+    }
+
+    /// The places of `entries` in the order of the bytes of their keys.
+    private static func order(of entries: [Entry]) -> [Int] {
+        var order = Array(entries.indices)
+        order.sort { entries[$0].key.precedes(entries[$1].key) }
+        return order
     }
 }
 

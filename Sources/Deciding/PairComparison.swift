@@ -377,7 +377,7 @@ extension Statement {
 
     private var unlimited: Statement {
         Statement(
-            id: id, rule: rule, file: file, line: line, digest: digest, agents: agents, scope: scope)
+            id: id, rule: rule, file: file, line: line, digest: digest, callers: callers, scope: scope)
     }
 
     /// The resources it is for, as its file names them.

@@ -14,15 +14,57 @@ struct Pattern: Hashable, Sendable {
         /// One character beside a `*`: on its way to it, text that nobody knows may be passed over.
         case oneAmidAny
         case any
+
+        /// Whether it is a character and no wildcard.
+        var isCharacter: Bool {
+            switch self {
+            case .scalar, .letter: true
+            case .one, .oneAmidAny, .any: false
+            }
+        }
+
+        /// A number that no other token has.
+        fileprivate var code: UInt64 {
+            switch self {
+            case .scalar(let value): UInt64(value) << 3
+            case .letter(let value): UInt64(value) << 3 | 1
+            case .one: 2
+            case .oneAmidAny: 3
+            case .any: 4
+            }
+        }
     }
 
     let tokens: [Token]
+
+    /// A sum over the tokens: hashing each of them is slow, and a set holds thousands of patterns.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(tokens.reduce(UInt64(tokens.count)) { $0 &* 1_099_511_628_211 ^ $1.code })
+    }
+
     /// Whether the text holds no wildcard.
     let isLiteral: Bool
 
     /// The pattern `text`; every `*` and `?` is a wildcard.
     init(_ text: Substring, foldsCase: Bool = false) {
-        self.init(tokens: text.unicodeScalars.map { Pattern.token($0, isWild: true, foldsCase: foldsCase) })
+        self.init(tokens: Pattern.tokens(of: text, areWild: true, foldsCase: foldsCase))
+    }
+
+    /// The tokens that the characters of `text` are; `*` and `?` are themselves unless `areWild`.
+    static func tokens(of text: Substring, areWild: Bool, foldsCase: Bool) -> [Token] {
+        var text = text
+        // Nearly every policy is ASCII, where a byte is a character.
+        let tokens = text.withUTF8 { bytes -> [Token]? in
+            guard bytes.allSatisfy({ $0 < 0x80 }) else { return nil }
+            return [Token](unsafeUninitializedCapacity: bytes.count) { tokens, count in
+                for byte in bytes {
+                    tokens.initializeElement(
+                        at: count, to: token(Unicode.Scalar(byte), isWild: areWild, foldsCase: foldsCase))
+                    count += 1
+                }
+            }
+        }
+        return tokens ?? text.unicodeScalars.map { token($0, isWild: areWild, foldsCase: foldsCase) }
     }
 
     /// The token that `scalar` of a policy's text is.
@@ -35,7 +77,7 @@ struct Pattern: Hashable, Sendable {
     }
 
     init(tokens: [Token]) {
-        isLiteral = tokens.allSatisfy { $0 != .any && $0 != .one && $0 != .oneAmidAny }
+        isLiteral = tokens.allSatisfy(\.isCharacter)
         // Most parts of most patterns are plain text.
         self.tokens = isLiteral ? tokens : Pattern.grouped(tokens)
     }

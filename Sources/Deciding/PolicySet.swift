@@ -46,9 +46,8 @@ package struct PolicySet: Sendable {
         self.agents = agents
         self.approvers = approvers
         asksHost = statements.contains { statement in
-            let keys =
-                statement.scope.conditions.flatMap(\.keys) + statement.scope.resources.flatMap(\.variables)
-            return keys.contains(.own(.host))
+            statement.scope.conditions.contains { $0.keys.contains(.own(.host)) }
+                || statement.scope.resources.contains { $0.variables.contains(.own(.host)) }
         }
         hasLimits = statements.contains { $0.limit != nil }
         index = StatementIndex(statements)

@@ -31,6 +31,7 @@ final class PolicyText: Hashable, Sendable {
     let fixed: Pattern?
     /// The characters of a text that matches nothing but them.
     let literal: String?
+    /// Empty for a text without `$`, which ``fixed`` says all of.
     private let pieces: [Piece]
     private let hasWildcards: Bool
     private let foldsCase: Bool
@@ -54,7 +55,15 @@ final class PolicyText: Hashable, Sendable {
     ///
     /// - Throws: for a `${` that begins no variable, in a reader's words.
     init(parsing text: String, hasWildcards: Bool, foldsCase: Bool = false) throws(PatternFault) {
-        self.text = text
+        (self.text, self.hasWildcards, self.foldsCase) = (text, hasWildcards, foldsCase)
+        guard text.utf8.contains(0x24) else {
+            let pattern = Pattern(
+                tokens: Pattern.tokens(of: text[...], areWild: hasWildcards, foldsCase: foldsCase))
+            fixed = pattern
+            literal = foldsCase || !pattern.isLiteral ? nil : text
+            pieces = []
+            return
+        }
         let scalars = Array(text.unicodeScalars)
         var (pieces, literal, at) = ([Piece](), [Pattern.Token](), 0)
         while at < scalars.count {
@@ -79,8 +88,6 @@ final class PolicyText: Hashable, Sendable {
         fixed = pieces.isEmpty ? Pattern(tokens: literal) : nil
         self.literal = foldsCase ? nil : fixed?.literalText
         self.pieces = literal.isEmpty ? pieces : pieces + [.tokens(literal)]
-        self.hasWildcards = hasWildcards
-        self.foldsCase = foldsCase
     }
 
     static func == (left: PolicyText, right: PolicyText) -> Bool {
@@ -115,10 +122,11 @@ final class PolicyText: Hashable, Sendable {
 
     /// What the text is compared as with a `*` for every variable.
     var open: Pattern {
-        Pattern(
-            tokens: pieces.flatMap { piece -> [Pattern.Token] in
-                if case .tokens(let tokens) = piece { tokens } else { [.any] }
-            })
+        fixed
+            ?? Pattern(
+                tokens: pieces.flatMap { piece -> [Pattern.Token] in
+                    if case .tokens(let tokens) = piece { tokens } else { [.any] }
+                })
     }
 
     /// What the text is worth in `context`.

@@ -47,7 +47,9 @@ struct PrefixTable: Sendable {
     mutating func shelve(_ entries: [(rank: Int, slot: Slot)]) -> Shelf {
         let first = nodes.count
         var chain: [Int] = []
-        for (rank, slot) in entries.sorted(by: { ($0.rank, $0.slot.owner) < ($1.rank, $1.slot.owner) }) {
+        for (rank, slot) in entries.sorted(by: {
+            $0.rank == $1.rank ? $0.slot.owner < $1.slot.owner : $0.rank < $1.rank
+        }) {
             if nodes.count == first || nodes[nodes.count - 1].rank != UInt32(rank) {
                 while let top = chain.last, !texts.begins(rank, with: Int(nodes[top].rank)) {
                     chain.removeLast()
@@ -73,23 +75,31 @@ struct PrefixTable: Sendable {
         fileprivate(set) var node = -1
     }
 
-    /// Where `text` belongs on `shelf`; `near` is where another text did: neighbors are found at once.
+    /// Where `text` belongs on `shelf`; `near` is where another text did: the search begins there.
     func spot(of text: UnsafeBufferPointer<UInt8>, on shelf: Shelf, near: Spot?) -> Spot {
         if shelf.isEmpty { return Spot() }
+        func isAfter(_ node: Int) -> Bool { texts.compare(Int(nodes[node].rank), text) > 0 }
         var (lower, upper) = (shelf.lowerBound, shelf.upperBound)
-        if let near, shelf.contains(near.after - 1) {
-            let isBeforeNext = near.after == upper || texts.compare(Int(nodes[near.after].rank), text) > 0
-            if isBeforeNext, texts.compare(Int(nodes[near.after - 1].rank), text) <= 0 {
-                (lower, upper) = (near.after, near.after)
+        if let near, near.after >= lower, near.after <= upper {
+            // In strides that double: the objects of a batch mostly stand in order.
+            var (stride, node) = (1, near.after)
+            if node < upper, !isAfter(node) {
+                repeat {
+                    (lower, node, stride) = (node + 1, node + stride, stride * 2)
+                } while node < upper && !isAfter(node)
+                upper = min(node, upper)
+            } else {
+                upper = node
+                node -= 1
+                while node >= lower, isAfter(node) {
+                    (upper, node, stride) = (node, node - stride * 2, stride * 2)
+                }
+                lower = max(node + 1, lower)
             }
         }
         while lower < upper {
             let middle = (lower + upper) / 2
-            if texts.compare(Int(nodes[middle].rank), text) <= 0 {
-                lower = middle + 1
-            } else {
-                upper = middle
-            }
+            if isAfter(middle) { upper = middle } else { lower = middle + 1 }
         }
         // What the text begins with is not after it, and begins every node between.
         var node = lower - 1

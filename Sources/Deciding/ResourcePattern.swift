@@ -100,15 +100,12 @@ struct ResourceText {
 /// One pattern of a statement's `Resource` or `NotResource`.
 struct ResourcePattern: Hashable, Sendable {
     /// An ARN's pattern: five parts in any case, then the sixth by its exact text.
-    private struct Parts: Hashable, Sendable {
-        let head: [Pattern]
+    private struct Parts: Sendable {
+        let head: ARNHead
         let last: PolicyText
-        /// Whether the head has no wildcard: then its colons are those of every ARN that it matches, taken as
-        /// one text or part by part.
-        let hasLiteralHead: Bool
 
         func whole(with last: Pattern) -> Pattern {
-            Pattern(tokens: Array((head + [last]).map(\.tokens).joined(separator: [.scalar(0x3A)])))
+            Pattern(tokens: Array((head.parts + [last]).map(\.tokens).joined(separator: [.scalar(0x3A)])))
         }
     }
 
@@ -124,46 +121,41 @@ struct ResourcePattern: Hashable, Sendable {
 
     private init() { (text, parts) = ("*", nil) }
 
+    static func == (left: ResourcePattern, right: ResourcePattern) -> Bool {
+        left.text.hasBytes(of: right.text)
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(exactly: text) }
+
     /// How it begins: the first five parts in lower case, the sixth as it is.
     var beginning: Beginning {
         guard let parts else { return Beginning(reach: .all) }
-        return Beginning(
-            of: parts.head.map(\.tokens) + [parts.last.leadingTokens], endsInVariable: parts.last.hasVariables
-        )
+        return parts.head.beginning(of: parts.last.leadingTokens, endsInVariable: parts.last.hasVariables)
     }
 
     /// The keys that its variables stand for.
     var variables: [Condition.Key] { parts?.last.variables ?? [] }
 
     /// The pattern `text`: `*`, or an ARN of six parts whose first is `arn` and whose service holds no
-    /// wildcard. Variables stand in the sixth part alone, as in IAM.
+    /// wildcard. Variables stand in the sixth part alone, as in IAM. `heads` keeps what is read once.
     ///
     /// - Throws: what is wrong with it, in a reader's words.
-    init(parsing text: String) throws(PatternFault) {
+    init(parsing text: String, heads: ARNHeads = ARNHeads()) throws(PatternFault) {
         self.text = text
-        if text.utf8.elementsEqual("*".utf8) {
+        if text.hasBytes(of: "*") {
             parts = nil
             return
         }
-        let split = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
-        guard split.count == 6 else {
-            let found = split.count == 1 ? "1 part" : "\(split.count) parts"
+        guard let end = text.fifthColon else {
+            let count = text.utf8.reduce(1) { $1 == 0x3A ? $0 + 1 : $0 }
+            let found = count == 1 ? "1 part" : "\(count) parts"
             throw PatternFault(
                 "an ARN has 6 parts, `arn:partition:service:region:account:resource`, this has \(found)")
         }
-        guard split[0].elementsEqual("arn".utf8) else {
-            throw PatternFault("an ARN begins with `arn:`")
-        }
-        guard split.dropLast().allSatisfy({ !$0.contains(0x24) }) else {
-            throw PatternFault("a variable stands in the last part of an ARN, after the fifth colon")
-        }
-        guard !split[2].isEmpty, !split[2].contains(0x2A), !split[2].contains(0x3F) else {
-            throw PatternFault("the service of an ARN must be named, without a wildcard")
-        }
-        guard !split[5].isEmpty else { throw PatternFault("the resource part of the ARN is empty") }
-        let head = split.dropLast().map { Pattern(Substring($0), foldsCase: true) }
-        let last = try PolicyText(parsing: String(Substring(split[5])), hasWildcards: true)
-        parts = Parts(head: head, last: last, hasLiteralHead: head.allSatisfy(\.isLiteral))
+        let head = try heads.head(String(text[..<end]))
+        let last = String(text[text.utf8.index(after: end)...])
+        guard !last.isEmpty else { throw PatternFault("the resource part of the ARN is empty") }
+        parts = Parts(head: head, last: try PolicyText(parsing: last, hasWildcards: true))
     }
 
     /// Whether the pattern covers `resource`: yes for every text in place of its unknown runs, no for none.
@@ -198,25 +190,26 @@ struct ResourcePattern: Hashable, Sendable {
     func shape(in context: ConditionContext) -> TextClasses.Shape? {
         guard let parts else { return nil }
         switch parts.last.resolved(in: context) {
-        case .pattern(let last), .unknown(let last): return .arn(head: parts.head, last: last)
+        case .pattern(let last), .unknown(let last): return .arn(head: parts.head.parts, last: last)
         case .nothing: return nil
         }
     }
 
     /// The same with a `*` for every variable; nil for `*`.
-    var openShape: TextClasses.Shape? { parts.map { .arn(head: $0.head, last: $0.last.open) } }
+    var openShape: TextClasses.Shape? { parts.map { .arn(head: $0.head.parts, last: $0.last.open) } }
 
     /// Whether it holds a policy variable.
     var hasVariables: Bool { parts?.last.hasVariables ?? false }
 
     private func covers(_ resource: ResourceText, _ parts: Parts, _ last: Pattern, presumes: Bool) -> Truth {
         func eachPart(of ranges: [Range<Int>], _ matches: (Pattern, Range<Int>) -> Bool) -> Bool {
-            zip(parts.head, ranges).allSatisfy(matches) && ranges.last.map { matches(last, $0) } ?? false
+            zip(parts.head.parts, ranges).allSatisfy(matches)
+                && ranges.last.map { matches(last, $0) } ?? false
         }
         if let scalars = resource.scalars {
             if let ranges = resource.parts {
                 if eachPart(of: ranges, { $0.matches(scalars[$1]) }) { return .yes }
-                if parts.hasLiteralHead { return .no }
+                if parts.head.isLiteral { return .no }
             }
             return parts.whole(with: last).matches(scalars[...]) ? .unknown : .no
         }

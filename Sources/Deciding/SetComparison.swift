@@ -127,7 +127,7 @@ extension Statement {
     /// The statement with another scope.
     func with(_ scope: Scope) -> Statement {
         Statement(
-            id: id, rule: rule, file: file, line: line, digest: digest, agents: agents, scope: scope,
+            id: id, rule: rule, file: file, line: line, digest: digest, callers: callers, scope: scope,
             limit: limit)
     }
 }

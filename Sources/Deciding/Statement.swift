@@ -26,6 +26,14 @@ package enum Effect: String, Hashable, Sendable, CaseIterable {
     }
 }
 
+/// The agents of a statement. A class, so that the statements of a document share one.
+final class Callers: Sendable {
+    /// The document's, then the statement's own: one of each must fit.
+    let lists: [[Pattern]]
+
+    init(_ lists: [[Pattern]]) { self.lists = lists }
+}
+
 /// One rule of the policy set.
 ///
 /// A class, so that a decision looks at many without a copy of any.
@@ -57,8 +65,7 @@ package final class Statement: Sendable {
     package let line: Int
     /// SHA-256 over its content and its document's agents: the same for any layout or comment.
     package let digest: Digest
-    /// The document's agents, then the statement's own: one of each must fit.
-    let agents: [[Pattern]]
+    let callers: Callers
     let scope: Scope
     /// How much it lets through in a window of time; nil for as much as comes.
     package let limit: Limit?
@@ -66,7 +73,7 @@ package final class Statement: Sendable {
     package let effect: Effect
 
     init(
-        id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, agents: [[Pattern]],
+        id: StatementID, rule: Rule, file: String, line: Int, digest: Digest, callers: Callers,
         scope: Scope, limit: Limit? = nil
     ) {
         self.id = id
@@ -74,7 +81,7 @@ package final class Statement: Sendable {
         self.file = file
         self.line = line
         self.digest = digest
-        self.agents = agents
+        self.callers = callers
         self.scope = scope
         self.limit = limit
         effect =
@@ -85,6 +92,9 @@ package final class Statement: Sendable {
             case .requireApproval: .requireApproval
             }
     }
+
+    /// The lists of ``callers``.
+    var agents: [[Pattern]] { callers.lists }
 
     /// The terms of a statement that asks, always or beyond its limit; nil for the others.
     package var terms: ApprovalTerms? {
@@ -186,7 +196,7 @@ extension Statement {
         }
         guard !keys.isEmpty else { return (self, []) }
         let assumed = Statement(
-            id: id, rule: rule, file: file, line: line, digest: digest, agents: agents, scope: scope,
+            id: id, rule: rule, file: file, line: line, digest: digest, callers: callers, scope: scope,
             limit: limit)
         return (assumed, keys)
     }

@@ -38,39 +38,41 @@ final class StatementIndex: Sendable {
     private let agentLists: [[[Pattern]]]
 
     init(_ statements: [Statement]) {
-        var numbers: [[[Pattern]]: UInt32] = [:]
-        var lists: [[[Pattern]]] = []
+        var lists = AgentNumbers()
         var facts: [Facts] = []
-        let beginnings = statements.map(\.scope.beginnings)
-        for (place, statement) in statements.enumerated() {
-            let number = numbers[statement.agents] ?? UInt32(lists.count)
-            if numbers.updateValue(number, forKey: statement.agents) == nil { lists.append(statement.agents) }
+        facts.reserveCapacity(statements.count)
+        var beginnings: [Beginning] = []
+        // Where those of each statement begin.
+        var starts = [0]
+        for statement in statements {
+            let first = beginnings.count
+            statement.scope.addBeginnings(to: &beginnings)
+            starts.append(beginnings.count)
             facts.append(
                 Facts(
                     permits: statement.effect.permits, hasConditions: !statement.scope.conditions.isEmpty,
-                    isSpelledOut: beginnings[place].allSatisfy { $0.reach == .exact }, agents: number))
+                    isSpelledOut: beginnings[first...].allSatisfy { $0.reach == .exact },
+                    agents: lists.number(of: statement.callers)))
         }
         self.facts = facts
-        agentLists = lists
-        (agents, agentShelf) = Self.filed(lists)
+        agentLists = lists.lists
+        (agents, agentShelf) = Self.filed(lists.lists)
 
-        let texts = SortedTexts(beginnings.flatMap { $0.map(\.text) })
-        var shelved = Shelved()
-        var next = 0
+        let texts = SortedTexts(beginnings.map(\.text))
+        var shelves = ShelfPlan()
         for (place, statement) in statements.enumerated() {
-            let entries = beginnings[place].enumerated().map { offset, beginning in
-                (
-                    rank: texts.ranks[next + offset],
-                    slot: PrefixTable.Slot(owner: UInt32(place), reach: beginning.reach)
-                )
+            for shelf in shelves.shelves(for: statement.scope) {
+                for at in starts[place]..<starts[place + 1] {
+                    shelves.entries[shelf].append(
+                        (texts.ranks[at], .init(owner: UInt32(place), reach: beginnings[at].reach)))
+                }
             }
-            next += entries.count
-            shelved.add(entries, for: statement.scope)
         }
         var table = PrefixTable(texts)
-        byAction = shelved.byAction.mapValues { table.shelve($0) }
-        byPrefix = shelved.byPrefix.mapValues { table.shelve($0) }
-        others = table.shelve(shelved.others)
+        let ranges = shelves.entries.map { table.shelve($0) }
+        byAction = shelves.byAction.mapValues { ranges[$0] }
+        byPrefix = shelves.byPrefix.mapValues { ranges[$0] }
+        others = ranges[ShelfPlan.others]
         resources = table
     }
 
@@ -147,29 +149,60 @@ final class StatementIndex: Sendable {
         return (table, shelf)
     }
 
-    /// What is to stand on each shelf.
-    private struct Shelved {
-        typealias Entries = [(rank: Int, slot: PrefixTable.Slot)]
-        var byAction: [String: Entries] = [:]
-        var byPrefix: [String: Entries] = [:]
-        var others: Entries = []
+    /// The lists of agents, equal ones under one number.
+    private struct AgentNumbers {
+        private(set) var lists: [[[Pattern]]] = []
+        private var known: [ObjectIdentifier: UInt32] = [:]
+        private var numbers: [[[Pattern]]: UInt32] = [:]
 
-        /// A statement with actions spelled out and patterns stands on several.
-        mutating func add(_ entries: Entries, for scope: Statement.Scope) {
+        mutating func number(of callers: Callers) -> UInt32 {
+            // The statements of a document mostly share one.
+            if let number = known[ObjectIdentifier(callers)] { return number }
+            let number = numbers[callers.lists] ?? UInt32(lists.count)
+            if numbers.updateValue(number, forKey: callers.lists) == nil { lists.append(callers.lists) }
+            known[ObjectIdentifier(callers)] = number
+            return number
+        }
+    }
+
+    /// What is to stand on each shelf, by its number.
+    private struct ShelfPlan {
+        static let others = 0
+
+        var entries: [[(rank: Int, slot: PrefixTable.Slot)]] = [[]]
+        private(set) var byAction: [String: Int] = [:]
+        private(set) var byPrefix: [String: Int] = [:]
+        private var known: [ObjectIdentifier: Int] = [:]
+
+        /// The shelves of a statement: several for one with actions spelled out, or of several services.
+        mutating func shelves(for scope: Statement.Scope) -> [Int] {
             if scope.exceptsActions || scope.actions.contains(where: { $0.prefix == nil }) {
-                others += entries
-                return
+                return [Self.others]
             }
-            var seen: Set<String> = []
+            var shelves: [Int] = []
             for action in scope.actions {
-                guard let prefix = action.prefix else { continue }
-                if let literal = action.literal {
-                    let key = "\(prefix):\(literal)"
-                    if seen.insert(key).inserted { byAction[key, default: []] += entries }
-                } else if seen.insert(prefix).inserted {
-                    byPrefix[prefix, default: []] += entries
-                }
+                let shelf = shelf(of: action)
+                if !shelves.contains(shelf) { shelves.append(shelf) }
             }
+            return shelves
+        }
+
+        private mutating func shelf(of action: ActionPattern) -> Int {
+            // Many statements have the same pattern.
+            if let shelf = known[ObjectIdentifier(action)] { return shelf }
+            let (prefix, next) = (action.prefix ?? "", entries.count)
+            let shelf: Int
+            if let literal = action.literal {
+                let key = "\(prefix):\(literal)"
+                shelf = byAction[key] ?? next
+                byAction[key] = shelf
+            } else {
+                shelf = byPrefix[prefix] ?? next
+                byPrefix[prefix] = shelf
+            }
+            if shelf == next { entries.append([]) }
+            known[ObjectIdentifier(action)] = shelf
+            return shelf
         }
     }
 }
@@ -179,35 +212,47 @@ struct Beginning {
     private(set) var text: [UInt8] = []
     private(set) var reach: PrefixTable.Reach
 
-    /// Of no pattern: every text begins so.
-    init(reach: PrefixTable.Reach) { self.reach = reach }
+    /// That of a pattern that begins with `text`; without one, every text begins so.
+    init(_ text: [UInt8] = [], reach: PrefixTable.Reach) { (self.text, self.reach) = (text, reach) }
 
     /// The beginning of the pattern that `parts` joined by colons make; letters that fold are in lower case.
-    init(of parts: [[Pattern.Token]], endsInVariable: Bool = false) {
-        reach = endsInVariable ? .some : .exact
+    init(of parts: [[Pattern.Token]]) {
+        reach = .exact
         for (index, tokens) in parts.enumerated() {
             if index > 0 { text.append(0x3A) }
-            for (at, token) in tokens.enumerated() {
-                switch token {
-                case .scalar(let value), .letter(let value):
-                    // INVARIANT: tokens are made of the scalars of a text.
-                    guard let scalar = Unicode.Scalar(value), let bytes = UTF8.encode(scalar) else { break }
-                    text += bytes
-                    continue
-                case .any where index == parts.count - 1 && at == tokens.count - 1 && !endsInVariable:
-                    reach = .all
-                case .any, .one, .oneAmidAny: reach = .some
-                }
-                return
-            }
+            guard go(on: tokens, isLast: index == parts.count - 1) else { return }
         }
+    }
+
+    /// Goes on with `tokens` up to the first wildcard; `isLast` if the pattern ends with them. False where
+    /// there was one.
+    @discardableResult
+    mutating func go(on tokens: [Pattern.Token], isLast: Bool) -> Bool {
+        text.reserveCapacity(text.count + tokens.count)
+        for (at, token) in tokens.enumerated() {
+            switch token {
+            case .scalar(let value) where value < 0x80, .letter(let value) where value < 0x80:
+                text.append(UInt8(truncatingIfNeeded: value))
+                continue
+            case .scalar(let value), .letter(let value):
+                // INVARIANT: tokens are made of the scalars of a text.
+                guard let scalar = Unicode.Scalar(value), let bytes = UTF8.encode(scalar) else { break }
+                text += bytes
+                continue
+            case .any where isLast && at == tokens.count - 1: reach = .all
+            case .any, .one, .oneAmidAny: reach = .some
+            }
+            return false
+        }
+        return true
     }
 }
 
 extension Statement.Scope {
-    /// How its resources begin.
-    fileprivate var beginnings: [Beginning] {
-        exceptsResources ? [Beginning(reach: .some)] : resources.map(\.beginning)
+    /// Appends how its resources begin.
+    fileprivate func addBeginnings(to beginnings: inout [Beginning]) {
+        guard !exceptsResources else { return beginnings.append(Beginning(reach: .some)) }
+        for resource in resources { beginnings.append(resource.beginning) }
     }
 }
 

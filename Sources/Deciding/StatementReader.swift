@@ -7,47 +7,61 @@ struct StatementReader {
     let file: String
     /// Plain IAM JSON: AWS's own keys and effects only, and a Sid is no duty.
     let isPlain: Bool
-    let agents: [Fields.Text]
     let actions: ActionPatterns
+    let heads: ARNHeads
     let approvers: ApproverBook
-    private var sids: Set<String> = []
+    /// The document's agents.
+    private let callers: Callers
+    /// What every statement's digest is taken over, before the statement.
+    private let digestOpening: [UInt8]
+    private var sids: Set<ExactText> = []
 
     init(
         document: String, file: String, isPlain: Bool, agents: [Fields.Text], actions: ActionPatterns,
-        approvers: ApproverBook
+        heads: ARNHeads, approvers: ApproverBook, issues: inout IssueList
     ) {
         self.document = document
         self.file = file
         self.isPlain = isPlain
-        self.agents = agents
         self.actions = actions
+        self.heads = heads
         self.approvers = approvers
+        callers = Callers([Self.readAgents(agents, in: file, issues: &issues)])
+        var opening = Array("{\"Agents\":".utf8)
+        JSON.strings(agents.map(\.text)).writeCanonical(to: &opening)
+        opening += ",\"Id\":".utf8
+        JSON.write(document, to: &opening)
+        digestOpening = opening + ",\"Statement\":".utf8
     }
+
+    private static let keys = [
+        "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Agents", "Approval",
+        "Limit", "Log",
+    ]
+    private static let laterKeys = ["Principal", "NotPrincipal"]
 
     /// The statement that `node` writes, the `number`th of its document; nil with a fault when it is none.
     mutating func read(_ node: Node, number: Int, issues: inout IssueList) -> Statement? {
-        let keys = [
-            "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Agents",
-            "Approval", "Limit", "Log",
-        ]
-        let later = ["Principal", "NotPrincipal"]
         guard
-            let fields = Fields(node, of: "a statement", in: file, keys: keys, later: later, issues: &issues)
+            let fields = Fields(
+                node, of: "a statement", in: file, keys: Self.keys, later: Self.laterKeys, issues: &issues)
         else { return nil }
         let sid = readSid(fields, number: number, issues: &issues)
-        let own = readAgents(fields.texts("Agents", issues: &issues), issues: &issues)
-        let stated = readAgents(agents, issues: &issues)
+        var callers = self.callers
+        if fields["Agents"] != nil {
+            let own = Self.readAgents(fields.texts("Agents", issues: &issues), in: file, issues: &issues)
+            callers = Callers(callers.lists + [own])
+        }
         let scope = readScope(fields, issues: &issues)
         checkLog(fields, issues: &issues)
         guard let (rule, limit) = readRule(fields, issues: &issues), let sid else { return nil }
-        let text = JSON.object([
-            .init("Id", .string(document)), .init("Agents", .strings(agents.map(\.text))),
-            .init("Statement", node.json),
-        ])
+        var text = digestOpening
+        text.reserveCapacity(text.count + 1_024)
+        node.writeCanonical(to: &text)
+        text.append(0x7D)
         return Statement(
             id: StatementID(document: document, sid: sid), rule: rule, file: file, line: node.place.line,
-            digest: sha256(text.canonical), agents: fields["Agents"] == nil ? [stated] : [stated, own],
-            scope: scope, limit: limit)
+            digest: sha256(text), callers: callers, scope: scope, limit: limit)
     }
 
     private mutating func readSid(_ fields: Fields, number: Int, issues: inout IssueList) -> String? {
@@ -55,7 +69,7 @@ struct StatementReader {
         guard !(isPlain && isEmpty) else {
             // Plain IAM needs no Sid: its place in the file is its name.
             let sid = "statement-\(number)"
-            return sids.insert(sid).inserted ? sid : nil
+            return sids.insert(ExactText(sid)).inserted ? sid : nil
         }
         guard let text = fields.text("Sid", issues: &issues) else {
             if fields["Sid"] == nil {
@@ -68,7 +82,7 @@ struct StatementReader {
                 file, text.place, "`\(shown(text.text))` is no `Sid`: 1 to 128 of letters, digits and - _ .")
             return nil
         }
-        guard sids.insert(text.text).inserted else {
+        guard sids.insert(ExactText(text.text)).inserted else {
             issues.add(file, text.place, "`Sid` `\(text.text)` is here twice")
             return nil
         }
@@ -80,19 +94,19 @@ struct StatementReader {
             if fields["Effect"] == nil { issues.add(file, fields.place, "`Effect` must be stated") }
             return nil
         }
-        let names = Effect.allCases.map(\.rawValue)
-        guard let effect = Effect.allCases.first(where: { $0.rawValue.utf8.elementsEqual(text.text.utf8) })
-        else {
+        guard let effect = Effect.allCases.first(where: { $0.rawValue.hasBytes(of: text.text) }) else {
+            let names = Effect.allCases.map(\.rawValue)
             let known = names.joined(separator: ", ")
             let near = hint(text.text, names)
             issues.add(file, text.place, "`\(shown(text.text))` is no `Effect`, which is \(known)" + near)
             return nil
         }
         let limitEntry = fields.entry("Limit")
-        for (name, place) in [
+        let beyondIAM: [(String?, Place?)] = [
             (effect.asks ? effect.rawValue : nil, text.place), ("Limit", limitEntry?.place),
-        ] {
-            guard isPlain, let name, let place else { continue }
+        ]
+        for (name, place) in isPlain ? beyondIAM : [] {
+            guard let name, let place else { continue }
             issues.add(file, place, "`\(name)` needs `\"Countersign\": 1` at the top of the file")
             return nil
         }
@@ -125,7 +139,9 @@ struct StatementReader {
         }
     }
 
-    private func readAgents(_ texts: [Fields.Text], issues: inout IssueList) -> [Pattern] {
+    private static func readAgents(
+        _ texts: [Fields.Text], in file: String, issues: inout IssueList
+    ) -> [Pattern] {
         texts.compactMap { text in
             let bytes = text.text.utf8
             let isPattern =
@@ -156,7 +172,7 @@ struct StatementReader {
     private func readScope(_ fields: Fields, issues: inout IssueList) -> Statement.Scope {
         var scope = Statement.Scope()
         if let key = oneOf(("Action", "NotAction"), fields, issues: &issues) {
-            scope.exceptsActions = key.utf8.elementsEqual("NotAction".utf8)
+            scope.exceptsActions = key.hasBytes(of: "NotAction")
             scope.actions = fields.texts(key, issues: &issues).compactMap { text in
                 do throws(PatternFault) { return try actions.pattern(text.text) } catch {
                     issues.add(file, text.place, "action `\(shown(text.text))`: \(error.message)")
@@ -165,9 +181,10 @@ struct StatementReader {
             }
         }
         if let key = oneOf(("Resource", "NotResource"), fields, issues: &issues) {
-            scope.exceptsResources = key.utf8.elementsEqual("NotResource".utf8)
+            scope.exceptsResources = key.hasBytes(of: "NotResource")
             scope.resources = fields.texts(key, issues: &issues).compactMap { text in
-                do throws(PatternFault) { return try ResourcePattern(parsing: text.text) } catch {
+                do throws(PatternFault) { return try ResourcePattern(parsing: text.text, heads: heads) } catch
+                {
                     issues.add(file, text.place, "resource `\(shown(text.text))`: \(error.message)")
                     return nil
                 }

@@ -9,14 +9,24 @@ struct StatementSearch {
     private let statements: [Statement]
     /// Nil: every statement is tried.
     private let index: StatementIndex?
+    private let pairs: [Pair]
     /// The call, with the pair that is looked at if more of it matters than its action, else with one before.
     private let context: ConditionContext
     /// The pair's resource, where the index could not tell.
     private var resource: ResourceText?
-    /// The places of the statements that apply to the pair.
+    /// The places of the statements that apply to the pair, as they were come by.
     private var places: [Int] = []
+    /// Those of the pair before.
+    private var placesBefore: [Int] = []
     /// The statements that apply to the pair, in their order.
     private(set) var found: [Statement] = []
+    /// Whether ``found`` and all that is said of the pair but its resource, which is known whole, are those of
+    /// the pair looked at before: then policy says the same of both.
+    private(set) var isUnchanged = false
+    /// What of the pair decides beside ``found``.
+    private(set) var subject: Subject
+    /// Whether the resource of the pair before was known whole.
+    private var wasKnown = false
 
     /// Which lists of agents have the caller.
     private let agents: [UInt64]
@@ -48,45 +58,72 @@ struct StatementSearch {
         let others: PrefixTable.Spot
     }
 
-    /// `first` is the pair that is looked at first; `host` the gate's, if it is known.
+    /// `pairs`, at least one, are those that will be looked at; `host` is the gate's, if it is known.
     init(
-        _ policy: PolicySet, _ meaning: Meaning, caller: Caller, at: Instant, first: Pair,
+        _ policy: PolicySet, _ meaning: Meaning, caller: Caller, at: Instant, pairs: [Pair],
         host: String? = nil
     ) {
-        (statements, index) = (policy.statements, policy.index)
-        context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: first, host: host)
+        (statements, index, self.pairs) = (policy.statements, policy.index, pairs)
+        context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pairs[0], host: host)
         agents = policy.index?.lists(for: caller.agent) ?? []
+        subject = Subject(pairs[0], of: meaning)
         start()
     }
 
-    /// Looks at `pair`: ``found`` is what applies to it.
-    mutating func look(at pair: Pair) {
-        resource = nil
+    /// Looks at the pair at `place`: ``found`` is what applies to it.
+    ///
+    /// Takes the place, and only what it needs of the pair: to copy one is to retain all its texts.
+    mutating func look(at place: Int) {
+        swap(&places, &placesBefore)
         places.removeAll(keepingCapacity: true)
-        defer { putInOrder() }
-        guard let index else { return scan(pair) }
-        if !context.pair.isSimilar(to: pair) {
-            context.pair = pair
+        resource = nil
+        let isSimilar = place > 0 && isSimilar(place)
+        if place > 0, !isSimilar {
+            context.pair = pairs[place]
+            subject = Subject(pairs[place], of: context.meaning)
             start()
         }
-        guard pair.resource.parts.count == 1, case .known(var text) = pair.resource.parts[0] else {
-            return lookAround(pair, index)
+        let isKnown = lookOnce(at: place)
+        subject.isWhollyUnknown = !isKnown && pairs[place].resource.isWhollyUnknown
+        isUnchanged = isSimilar && isKnown && wasKnown && places == placesBefore
+        wasKnown = isKnown
+        if !isUnchanged { putInOrder() }
+    }
+
+    /// Finds the places; false where the resource is not known whole, or there is no index.
+    private mutating func lookOnce(at place: Int) -> Bool {
+        guard let index else {
+            scan(pairs[place])
+            return false
+        }
+        guard pairs[place].resource.parts.count == 1, case .known(var text) = pairs[place].resource.parts[0]
+        else {
+            lookAround(pairs[place], index)
+            return false
         }
         let isFolded = text.withUTF8 { text in
             guard text.hasLowercaseHead else { return false }
-            let count = UInt32(truncatingIfNeeded: text.count)
             settle(at: text, index)
-            if triesAny { context.pair = pair }
-            for candidate in everywhere { consider(candidate, byteCount: count) }
-            for candidate in here { consider(candidate, byteCount: count) }
+            if triesAny { context.pair = pairs[place] }
+            let count = UInt32(truncatingIfNeeded: text.count)
+            for at in everywhere.indices { consider(everywhere[at], byteCount: count) }
+            for at in here.indices { consider(here[at], byteCount: count) }
             return true
         }
-        if !isFolded { lookAround(pair, index) }
+        if !isFolded { lookAround(pairs[place], index) }
+        return isFolded
     }
 
-    /// The call, with `pair`.
-    func context(of pair: Pair) -> ConditionContext {
-        context.pair = pair
+    /// Whether all that is said of actions holds for the pair at `place` and the one before.
+    private func isSimilar(_ place: Int) -> Bool {
+        pairs[place].level == pairs[place - 1].level
+            && pairs[place].sensitivity == pairs[place - 1].sensitivity
+            && pairs[place].action == pairs[place - 1].action
+    }
+
+    /// The call, with the pair at `place`.
+    func context(at place: Int) -> ConditionContext {
+        context.pair = pairs[place]
         return context
     }
 
@@ -205,19 +242,16 @@ struct StatementSearch {
 
     /// Each once: a statement with several resources or actions stands in several places of the index.
     private mutating func putInOrder() {
+        if places.count == 1, found.count == 1 {
+            found[0] = statements[places[0]]
+            return
+        }
         found.removeAll(keepingCapacity: true)
         if places.count == 1 { return found.append(statements[places[0]]) }
         places.sort()
         for (index, place) in places.enumerated() where index == 0 || place != places[index - 1] {
             found.append(statements[place])
         }
-    }
-}
-
-extension Pair {
-    /// Whether all that is said of actions holds for both.
-    fileprivate func isSimilar(to other: Pair) -> Bool {
-        level == other.level && sensitivity == other.sensitivity && action == other.action
     }
 }
 

@@ -1,11 +1,13 @@
 import CYaml
+import Glibc
+import Vocabulary
 
 /// The one YAML document in `source`, by libyaml's events, with every scalar a string.
 ///
 /// Anchors, aliases, tags, merge keys, duplicate keys, directives, several documents, block text and tabs are
 /// refused: what is left is read the same by people and by every parser.
 func readYAML(_ source: SourceText) throws(ReadFault) -> Node {
-    if let tab = source.bytes.firstIndex(of: 0x09) {
+    if let tab = source.firstTab {
         throw ReadFault(source.place(at: tab), "a tab: indent and separate with spaces")
     }
     let result = source.bytes.withUnsafeBufferPointer { buffer in
@@ -87,7 +89,8 @@ private struct YAMLReader {
 
     private mutating func entries(depth: Int) throws(ReadFault) -> [Node.Entry] {
         var entries: [Node.Entry] = []
-        var seen: Set<[UInt8]> = []
+        // Filled once the map is too long to look through for each key.
+        var seen: Set<ExactText> = []
         while true {
             let key = try next()
             if key.kind == YAML_MAPPING_END_EVENT { return entries }
@@ -97,7 +100,14 @@ private struct YAMLReader {
             if key.isPlain, key.text.utf8.elementsEqual("<<".utf8) {
                 throw ReadFault(key.place, "merge key `<<` is not accepted: write the keys out")
             }
-            guard seen.insert(Array(key.text.utf8)).inserted else {
+            let isNew: Bool
+            if entries.count < 16 {
+                isNew = !entries.contains { $0.key.hasBytes(of: key.text) }
+            } else {
+                if seen.isEmpty { seen = Set(entries.map { ExactText($0.key) }) }
+                isNew = seen.insert(ExactText(key.text)).inserted
+            }
+            guard isNew else {
                 throw ReadFault(key.place, "key `\(shown(key.text))` is here twice")
             }
             let value = try node(from: try next(), depth: depth + 1)
@@ -171,6 +181,18 @@ private struct YAMLReader {
             return ReadFault(place, "`${` begins a map here: put the text in quotes")
         }
         return ReadFault(place, "not YAML: \(problem) at `\(shown(source.rest(of: place)))`")
+    }
+}
+
+extension SourceText {
+    /// The offset of the first tab.
+    fileprivate var firstTab: Int? {
+        bytes.withUnsafeBytes { buffer in
+            guard let start = buffer.baseAddress, let tab = memchr(start, 0x09, buffer.count) else {
+                return nil
+            }
+            return UnsafeRawPointer(tab) - start
+        }
     }
 }
 

@@ -166,7 +166,7 @@ extension String {
 
     /// Whether the bytes of UTF-8 come before those of `other`: Swift's `<` orders canonically equivalent
     /// texts alike.
-    func precedes(_ other: String) -> Bool {
+    package func precedes(_ other: String) -> Bool {
         let precedes = utf8.withContiguousStorageIfAvailable { bytes in
             other.utf8.withContiguousStorageIfAvailable { bytes.lexicographicallyPrecedes($0) }
         }

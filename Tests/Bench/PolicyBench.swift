@@ -38,9 +38,11 @@ private func residentKilobytes() -> Int {
     return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4
 }
 
-/// Prints what each decision costs. `measure` runs a body a number of times and says what one run takes, in
+/// Prints what each decision costs whose name begins with `wanted`. `measure` runs a body a number of times and says what one run takes, in
 /// nanoseconds.
-func benchPolicy(at now: Instant, _ measure: (String, Int, Int, () throws -> Int) throws -> Int?) throws {
+func benchPolicy(
+    at now: Instant, wanted: String, _ measure: (String, Int, Int, () throws -> Int) throws -> Int?
+) throws {
     let folder = PolicyFolder(statementCount: 10_000)
     let byteCount = folder.files.reduce(0) { $0 + $1.bytes.count }
     let before = residentKilobytes()
@@ -56,7 +58,7 @@ func benchPolicy(at now: Instant, _ measure: (String, Int, Int, () throws -> Int
     func say(_ call: SupposedCall, _ set: PolicySet) -> Decision {
         decide(call.meaning, caller: call.caller, under: set, grants: grants, at: now)
     }
-    for (name, calls) in try suppositions(folder) {
+    for (name, calls) in try suppositions(folder) where "policy: \(name)".hasPrefix(wanted) {
         for call in calls where say(call, set) != say(call, scanned) {
             print("policy: \(name): the index and the scan differ on \(call.meaning.pairs)")
             exit(1)

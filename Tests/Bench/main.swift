@@ -187,5 +187,5 @@ for count in [10, 10_000] {
 }
 
 if wanted?.hasPrefix("policy") ?? true {
-    try benchPolicy(at: now) { try measure($0, count: $1, perRun: $2, $3) }
+    try benchPolicy(at: now, wanted: wanted ?? "") { try measure($0, count: $1, perRun: $2, $3) }
 }

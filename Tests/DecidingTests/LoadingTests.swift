@@ -179,6 +179,20 @@ extension LoadingTests {
         #expect(try digest(Self.plain, agents: "[a]") != base)
     }
 
+    @Test func `a statement's digest is that of its canonical JSON, so grants outlive an update`() throws {
+        let text = #"""
+            - Sid: S
+              Effect: Deny
+              Resource: ["*", "arn:aws:s3:::é\n"]
+              Action: "*"
+              Condition: {"Null": {aws:b: "true", aws:a: "false"}}
+            """#
+        let set = try PolicySet.of(text, agents: "[web, etl-*]")
+        // By Python's hashlib over {"Agents":["web","etl-*"],"Id":"test","Statement":{"Action":"*",…}}.
+        let expected = "212cfdcb1cb5960952459c075362b9fa92c48b7f0a684d874793b2c86968e776"
+        #expect(set.statements.first?.digest.hex == expected)
+    }
+
     @Test func `random bytes never trap, and mended policies never load half`() {
         var random = SeededRandom(seed: 7)
         let policy = Array("Countersign: 1\nId: x\nAgents: [\"*\"]\nStatement:\n\(Self.plain)\n".utf8)

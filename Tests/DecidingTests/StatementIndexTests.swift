@@ -92,9 +92,9 @@ import Vocabulary
             for _ in 0..<20 {
                 let meaning = try Self.randomMeaning(&random)
                 let caller = try caller(random.pick(["support-7", "etl-1", "sam-7"]))
-                var search = StatementSearch(set, meaning, caller: caller, at: noon, first: meaning.pairs[0])
-                for pair in meaning.pairs {
-                    search.look(at: pair)
+                var search = StatementSearch(set, meaning, caller: caller, at: noon, pairs: meaning.pairs)
+                for (place, pair) in meaning.pairs.enumerated() {
+                    search.look(at: place)
                     let context = ConditionContext(meaning: meaning, caller: caller, at: noon, pair: pair)
                     let text = ResourceText(pair.resource)
                     let applying = set.statements.filter { $0.applies(to: text, in: context) }
@@ -131,8 +131,8 @@ import Vocabulary
                 let pair = pair(action, resource)
                 let (meaning, caller) = (try meaning([pair]), try caller())
                 let context = ConditionContext(meaning: meaning, caller: caller, at: noon, pair: pair)
-                var search = StatementSearch(set, meaning, caller: caller, at: noon, first: pair)
-                search.look(at: pair)
+                var search = StatementSearch(set, meaning, caller: caller, at: noon, pairs: [pair])
+                search.look(at: 0)
                 let applying = set.statements.filter { $0.applies(to: ResourceText(resource), in: context) }
                 #expect(!applying.isEmpty)
                 #expect(search.found.map(\.id) == applying.map(\.id), "\(action) on \(resource)")
@@ -153,6 +153,23 @@ import Vocabulary
         #expect(index.resources.nodes[spot.node].parent == -1)
         #expect(try set.says("dynamodb:GetItem", Resource(orders + "-7")) == "allow test/S7")
         #expect(try set.says("dynamodb:GetItem", Resource(orders)) == "deny byDefault")
+    }
+
+    @Test func `wherever a search begins on a long shelf, it ends in one place`() {
+        let texts = SortedTexts((0..<200).map { Array("t\($0 * 3)".utf8) } + [[], Array("t4".utf8)])
+        var table = PrefixTable(texts)
+        // Another shelf before it, so that places do not begin at 0.
+        _ = table.shelve([(0, .init(owner: 0, reach: .some))])
+        let shelf = table.shelve(
+            texts.ranks.enumerated().map { ($1, .init(owner: UInt32($0), reach: .some)) })
+        func spot(_ number: Int, near: PrefixTable.Spot?) -> PrefixTable.Spot {
+            var text = "t\(number)"
+            return text.withUTF8 { table.spot(of: $0, on: shelf, near: near) }
+        }
+        let alone = (0..<620).map { spot($0, near: nil) }
+        for (first, near) in alone.enumerated() where first % 7 == 0 {
+            for number in alone.indices { #expect(spot(number, near: near) == alone[number]) }
+        }
     }
 
     @Test func `a text is found where it belongs, near another or not`() {

@@ -8,7 +8,7 @@ final class ARNHead: Sendable {
     /// Whether it has no wildcard: then its colons are those of every ARN that it matches, taken as one text
     /// or part by part.
     let isLiteral: Bool
-    /// The bytes before its first wildcard, in lower case; all of it, with the fifth colon, where it has none.
+    /// The bytes before its first wildcard, in lower case; where it has none, all of it with the fifth colon.
     private let opening: [UInt8]
 
     /// The head `text`, which holds four colons: the first part is `arn`, and the service holds no wildcard.
@@ -28,8 +28,8 @@ final class ARNHead: Sendable {
         opening = Beginning(of: parts.map(\.tokens)).text + (isLiteral ? [0x3A] : [])
     }
 
-    /// How the pattern begins whose sixth part begins with `tokens`, and then, where `endsInVariable`, goes on
-    /// with a variable.
+    /// How the pattern begins whose sixth part begins with `tokens`, after which comes a variable where
+    /// `endsInVariable`.
     func beginning(of tokens: [Pattern.Token], endsInVariable: Bool) -> Beginning {
         guard isLiteral else { return Beginning(opening, reach: .some) }
         var beginning = Beginning(opening, reach: endsInVariable ? .some : .exact)

@@ -20,7 +20,7 @@ struct StatementSearch {
     private var placesBefore: [Int] = []
     /// The statements that apply to the pair, in their order.
     private(set) var found: [Statement] = []
-    /// Whether ``found`` and all that is said of the pair but its resource, which is known whole, are those of
+    /// Whether ``found`` and all that is said of the pair but its resource, which is known whole, are as for
     /// the pair looked at before: then policy says the same of both.
     private(set) var isUnchanged = false
     /// What of the pair decides beside ``found``.

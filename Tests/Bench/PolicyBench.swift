@@ -38,8 +38,8 @@ private func residentKilobytes() -> Int {
     return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4
 }
 
-/// Prints what each decision costs whose name begins with `wanted`. `measure` runs a body a number of times and says what one run takes, in
-/// nanoseconds.
+/// Prints what each decision costs whose name begins with `wanted`. `measure` runs a body a number of times
+/// and says what one run takes, in nanoseconds.
 func benchPolicy(
     at now: Instant, wanted: String, _ measure: (String, Int, Int, () throws -> Int) throws -> Int?
 ) throws {

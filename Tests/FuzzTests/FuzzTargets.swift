@@ -28,6 +28,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget("form", .form, run: readForm),
         FuzzTarget("percent", .form, run: readEscapes),
         FuzzTarget("gunzip", .gzip, run: readGzip),
+        FuzzTarget("chunked", .chunked, run: readChunked),
         FuzzTarget("partiql", .partiQL, run: readStatement),
         FuzzTarget("arn", .arn, run: readARN),
         FuzzTarget("source", .arn, run: readNames),

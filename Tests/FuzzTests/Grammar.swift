@@ -67,6 +67,19 @@ struct Grammar: Sendable {
             "\nx-amz-acl: public-read", "\nx-amz-tagging: a=b", "POST ", "GET ", "DELETE ", "PUT ",
         ])
 
+    static let chunked = Grammar(
+        .text, "\n\r:;=, ",
+        [
+            "\r\n", "0\r\n\r\n", "5\r\nhello\r\n", "\nx-amz-decoded-content-length: 5", "00", "+5",
+            "FFFFFFFF",
+            "\nx-amz-decoded-content-length: 0", "\nx-amz-trailer: x-amz-checksum-crc32", "\n\r\n",
+            "x-amz-checksum-crc32:NhCmhg==\r\n", "x-amz-checksum-xxhash3:AAAAAAAAAAA=\r\n", "x-amz-acl:x\r\n",
+            ",x-amz-checksum-xxhash3", "\nx-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            "\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER", "\ncontent-encoding: aws-chunked",
+            "gzip,", ";chunk-signature=" + String(repeating: "0a", count: 32), ";a=b", "-TRAILER",
+            "x-amz-trailer-signature:" + String(repeating: "0a", count: 32) + "\r\n", "\ncontent-length: 5",
+        ])
+
     static let partiQL = Grammar(
         .text, " \"'.,()[]{}=?;-/*`<>\n",
         [

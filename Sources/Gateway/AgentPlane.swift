@@ -3,7 +3,8 @@ import Approving
 import Vocabulary
 
 /// The agents' side: routes of the agents' socket (docs/control.md). It knows only the state of one's own
-/// approvals, waits, withdraws, and says where one's listener is. Nothing here decides. Runs on the loop.
+/// approvals, waits, withdraws, says where one's listener is, and opens sessions (AgentSessions.swift).
+/// Nothing here decides. Runs on the loop.
 extension Gateway {
     /// The longest that `wait` waits, so that no client's own time-out ends it.
     static let agentWaitMax = Duration.seconds(100)
@@ -18,6 +19,11 @@ extension Gateway {
             reply(.ok(stateOf(approval)))
         case ("GET", "approvals", 2) where rest[1] == "wait": wait(rest[0], request, reply: reply)
         case ("POST", "approvals", 2) where rest[1] == "withdraw": withdraw(rest[0], request, reply: reply)
+        case ("GET", "sessions", 0): reply(.ok(ownSessions(request.uid)))
+        case ("POST", "sessions", 0): openSession(request, reply: reply)
+        case ("GET", "sessions", 1): reply(ownSession(rest[0], uid: request.uid))
+        case ("POST", "sessions", 2) where rest[1] == "close":
+            closeSession(rest[0], request, approver: nil, reply: reply)
         default: reply(.notFound)
         }
     }
@@ -45,7 +51,7 @@ extension Gateway {
         .error(404, "NotFound", "no call of this user has an approval \(quoted(text))")
     }
 
-    private func stateOf(_ approval: Approval) -> JSON {
+    func stateOf(_ approval: Approval) -> JSON {
         let open = approval.state == .pending ? max(.zero, approval.expires.since(clock.now)) : .zero
         let denial = approval.reviews.last { $0.verdict == .deny }
         return .object([

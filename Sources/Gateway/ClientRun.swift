@@ -92,31 +92,15 @@ func clientEnvironment(
         .init("agent", .string(agent.text)), .init("address", .string(address)),
     ]
     if let region { listener.append(.init("region", .string(region))) }
-    let made = try agentEnvironment(
-        listeners: ["listeners": [.object(listener)]], agent: agent.text, task: task, reason: nil)
-    var environment = processEnvironment().filter { isHarmless($0.key) }
-    for name in made.unset { environment[name] = nil }
-    for (name, value) in made.set { environment[name] = value }
+    let made = try AgentEnvironment(
+        unsignedAt: ["listeners": [.object(listener)]], agent: agent.text, task: task, reason: nil)
+    let environment = made.over(processEnvironment())
     // One attempt is enough: what it gets is no passing fault. Files that are not there hold no keys.
     let more = [
         "AWS_MAX_ATTEMPTS": "1", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null",
         "AWS_PAGER": "",
     ]
     return environment.merging(more) { _, new in new }
-}
-
-/// Whether a variable may stay: of AWS's own, only those that change the form of a call and nothing else.
-///
-/// All others hold keys, name who has them, or lead away from the dry run.
-private func isHarmless(_ name: String) -> Bool {
-    let kept = [
-        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_DEFAULT_OUTPUT", "AWS_CA_BUNDLE", "AWS_DATA_PATH",
-        "AWS_CLI_FILE_ENCODING", "AWS_CLI_AUTO_PROMPT", "AWS_DEFAULTS_MODE", "AWS_STS_REGIONAL_ENDPOINTS",
-        "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION", "AWS_SDK_UA_APP_ID",
-        "AWS_ACCOUNT_ID_ENDPOINT_MODE", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
-        "AWS_DISABLE_REQUEST_COMPRESSION",
-    ]
-    return !name.hasPrefix("AWS_") && name != "BOTO_CONFIG" || kept.contains(name)
 }
 
 /// Says to threads that they shall end.

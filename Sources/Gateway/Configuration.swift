@@ -34,7 +34,8 @@ package struct Configuration: Sendable, Hashable {
     /// The settings by their long flag names; a list only for `listen` and `resource-host`.
     package static let keys = [
         "account", "agent", "agent-socket", "allow-same-uid", "ca-bundle", "control-group", "control-socket",
-        "credential-process", "listen", "log-durability", "log-reserve", "mode", "policies", "profile",
+        "credential-process", "key-lifetime", "listen", "log-durability", "log-reserve", "mode", "policies",
+        "profile",
         "region",
         "resource-host", "state", "upstream", "use-dual-stack", "use-fips",
     ]
@@ -61,6 +62,11 @@ package struct Configuration: Sendable, Hashable {
     package let caBundle: String?
     package let demandsSync: Bool
     package let logReserveBytes: Int
+    /// How long issued keys are good at most, and unless a run asks for less.
+    package let keyLifetime: Duration
+
+    /// What ``keyLifetime`` may be: shorter, and clients renew all the time; longer, and a lost key lives on.
+    package static let keyLifetimes: ClosedRange<Duration> = .seconds(900)...(.seconds(86_400))
 
     /// The configuration that `flags`, `environment` and `file` make together.
     ///
@@ -124,6 +130,7 @@ package struct Configuration: Sendable, Hashable {
             throw ConfigurationError("log-durability: `\(shown(other))` is neither written nor synced")
         }
         logReserveBytes = try settings.text("log-reserve").map(byteCount) ?? 64 << 20
+        keyLifetime = try lifetime(settings.text("key-lifetime") ?? "12h")
     }
 }
 
@@ -251,6 +258,13 @@ private func isLoopback(_ host: String) -> Bool {
     let octets = host.split(separator: ".", omittingEmptySubsequences: false)
     if octets.count == 4, octets.allSatisfy({ UInt8($0) != nil }) { return octets[0] == "127" }
     return host == "::1"
+}
+
+private func lifetime(_ text: String) throws(ConfigurationError) -> Duration {
+    guard let asked = duration(text), Configuration.keyLifetimes.contains(asked) else {
+        throw ConfigurationError("key-lifetime: `\(shown(text))` is not a time from 15m to 24h, such as 8h")
+    }
+    return asked
 }
 
 private func byteCount(_ text: String) throws(ConfigurationError) -> Int {

@@ -13,6 +13,8 @@ struct ControlRequest {
     let body: JSON
     /// Who is at the other end, as the kernel says.
     let uid: UInt32
+    /// The groups of that process, as far as the kernel says.
+    let groups: [UInt32]
 }
 
 /// Its answer.
@@ -50,11 +52,25 @@ extension Gateway {
         case ("GET", "inbox", 0): reply(.ok(inbox()))
         case ("GET", "grants", 0): reply(.ok(grantList()))
         case ("GET", "approvals", 1): reply(show(rest[0], to: request.uid))
+        case ("GET", "sessions", 0): reply(.ok(sessionList(desk.sessions.open(at: clock.now))))
         case ("GET", "story", 1): story(of: rest[0], reply: reply)
         case ("POST", "approvals", 2) where rest[1] == "review": review(rest[0], request, reply: reply)
         case ("POST", "grants", 2) where rest[1] == "revoke": revoke(rest[0], request, reply: reply)
+        case ("POST", "sessions", 2) where rest[1] == "close": close(rest[0], request, reply: reply)
         default: reply(.notFound)
         }
+    }
+
+    private func close(
+        _ text: String, _ request: ControlRequest, reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
+        guard let approver = desk.policy.approvers.approver(forUID: request.uid) else {
+            return reply(
+                .error(
+                    403, "NotAnApprover",
+                    "uid \(request.uid) is no approver: approvers.yaml names none with it"))
+        }
+        closeSession(text, request, approver: approver, reply: reply)
     }
 
     private func inbox() -> JSON {

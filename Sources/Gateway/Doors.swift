@@ -10,6 +10,9 @@ struct DoorKeeper: ExchangeHandler {
     func serve(_ exchange: Exchange) {
         switch exchange.tag {
         case .agent(let agent):
+            if exchange.head.rawPath == CredentialDoor.path {
+                return gateway.handOutCredentials(exchange, at: agent)
+            }
             // INVARIANT: every agent listener has its binding before it opens.
             guard var binding = gateway.bindings[agent] else { return exchange.abort() }
             if let uids = gateway.desk.policy.agents[agent]?.uids, !uids.isEmpty {
@@ -41,7 +44,7 @@ struct DoorKeeper: ExchangeHandler {
         _ exchange: Exchange,
         _ serve: @escaping (ControlRequest, @escaping @Sendable (ControlReply) -> Void) -> Void
     ) {
-        guard case .unix(let uid, _, _) = exchange.peer, exchange.head["origin"] == nil,
+        guard case .unix(let uid, let gid, _) = exchange.peer, exchange.head["origin"] == nil,
             exchange.head["host"] == "localhost"
         else {
             return answer(
@@ -51,6 +54,7 @@ struct DoorKeeper: ExchangeHandler {
         guard !isPost || exchange.head["content-type"] == "application/json" else {
             return answer(exchange, .error(415, "UnsupportedMediaType", "send application/json"))
         }
+        let groups = [gid] + (exchange.peerGroups ?? [])
         let reply = ExchangeBox(exchange: exchange)
         exchange.readBody(limit: Self.bodyByteCountMax) { result in
             guard case .success(let bytes) = result,
@@ -59,7 +63,8 @@ struct DoorKeeper: ExchangeHandler {
                 return answer(
                     exchange, .error(400, "BadRequest", "the body is not one JSON value of at most 64 KiB"))
             }
-            guard let request = ControlRequest(exchange.head, body: body, uid: uid) else {
+            guard let request = ControlRequest(exchange.head, body: body, uid: uid, groups: groups)
+            else {
                 return answer(exchange, .error(400, "BadRequest", "a name stands twice in the query"))
             }
             serve(request) { answer(reply.exchange, $0) }
@@ -69,7 +74,7 @@ struct DoorKeeper: ExchangeHandler {
 
 extension ControlRequest {
     /// Nil when a name stands twice in the query.
-    fileprivate init?(_ head: RequestHead, body: JSON, uid: UInt32) {
+    fileprivate init?(_ head: RequestHead, body: JSON, uid: UInt32, groups: [UInt32]) {
         var query: [String: String] = [:]
         for item in (head.rawQuery ?? "").split(separator: "&") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -79,7 +84,8 @@ extension ControlRequest {
         // One spelling each: an empty segment makes another path.
         let path = head.rawPath.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         self.init(
-            method: head.method, path: path.map(String.init), query: query, body: body, uid: uid)
+            method: head.method, path: path.map(String.init), query: query, body: body, uid: uid,
+            groups: groups)
     }
 }
 

@@ -52,6 +52,10 @@ final class Gateway: @unchecked Sendable {
     /// The access key id that signs, once known.
     var accessKeyID: String?
     private let peers = PeerFinder()
+    /// Runs that began lately, by uid.
+    var runs = MinuteCounts<UInt32>()
+    /// Keys that were fetched lately, by session.
+    var handOuts = MinuteCounts<SessionID>()
     /// Whether a story is being read.
     var tellsStory = false
     private var expiryTimer: Timer?

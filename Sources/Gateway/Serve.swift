@@ -275,11 +275,10 @@ private func makeSocketFolder(_ socket: String, state: String) throws(FileError)
 }
 
 private func groupID(_ name: String) throws(ConfigurationError) -> UInt32 {
-    if let number = UInt32(name) { return number }
-    guard let entry = getgrnam(name) else {
+    guard let group = groupID(named: name) else {
         throw ConfigurationError("control-group: there is no group `\(shown(name))`")
     }
-    return entry.pointee.gr_gid
+    return group
 }
 
 /// What `hostname` prints; nil when the system does not say.
@@ -302,7 +301,7 @@ private func credentialEnvironment(_ configuration: Configuration) -> [String: S
 }
 
 /// This process's environment. A name that stands twice keeps its first value.
-func processEnvironment() -> [String: String] {
+package func processEnvironment() -> [String: String] {
     var variables: [String: String] = [:]
     var next = environ
     while let entry = next.pointee {

@@ -31,6 +31,28 @@ package struct HostKey: Hashable, Sendable, CustomStringConvertible {
             sessionToken: Secret(Array(token.utf8)), expires: identity.expires)
     }
 
+    /// The token by which clients fetch keys of `session`, and of `account` where it is given, anew: for as
+    /// long as the session is open. `SESSION.ACCOUNT.MAC`; it signs nothing.
+    package func credentialsToken(of session: SessionID, account: String?) -> Secret {
+        let body = "\(session.text).\(account ?? "")"
+        let key = hkdfSHA256(key: secret, info: Array("countersign credentials v1".utf8), count: 32)
+        let mac = Base64.encodeForURL(hmacSHA256(key: key, Array(body.utf8)))
+        return Secret(Array("\(body).\(mac)".utf8))
+    }
+
+    /// The session and account of `token`, if it is one of ``credentialsToken(of:account:)``.
+    package func session(ofCredentialsToken token: String) -> (session: SessionID, account: String?)? {
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard token.utf8.count <= 128, parts.count == 3,
+            let session = try? SessionID(parsing: String(parts[0]))
+        else { return nil }
+        let account = parts[1].isEmpty ? nil : String(parts[1])
+        let isOurs = credentialsToken(of: session, account: account).withBytes { ours in
+            constantTimeEqual(ours, token.utf8)
+        }
+        return isOurs ? (session, account) : nil
+    }
+
     /// The secret of the key `id`: 40 characters that no shell, file or URL needs to quote, as many as AWS's
     /// have. They write 240 bits.
     func secretKey(of id: IssuedKeyID) -> Secret {

@@ -10,6 +10,7 @@ struct SessionStory: Sendable {
     private let id: String
     private var opened: StoredEntry?
     private var latestRun: StoredEntry?
+    private var reason: String?
     private var runCount = 0
     private var closed: StoredEntry?
     private var sentCount = 0
@@ -58,6 +59,7 @@ struct SessionStory: Sendable {
         default:
             runCount += 1
             latestRun = entry
+            reason = entry["reason"]?["text"]?.string ?? reason
             closed = nil
         }
     }
@@ -94,7 +96,7 @@ struct SessionStory: Sendable {
 
     private var why: String {
         let task = opened?["task"]?["text"]?.string.map { "task \"\(shown($0))\"" }
-        let reason = latestRun?["reason"]?["text"]?.string.map { "reason \"\(shown($0))\"" }
+        let reason = reason.map { "reason \"\(shown($0))\"" }
         let parts = [task, reason].compactMap { $0 }
         return parts.isEmpty ? "nothing was said" : "\(parts.joined(separator: ", ")) (the agent's own words)"
     }

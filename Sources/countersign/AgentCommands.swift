@@ -7,25 +7,45 @@ import Vocabulary
 struct Env: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Print the exports that point an agent's shell at the gate: eval \"$(countersign env "
-            + "--agent me)\"."
+            "Open or join a session, and print the exports that point a shell at the gate: "
+            + "eval \"$(countersign env --agent me --task T)\"."
     )
     @OptionGroup var sockets: SocketOptions
-    @Option(help: "The agent; needed when the gate has listeners for several.") var agent: String?
-    @Option(help: "What the agent is working on, for the record.") var task: String?
+    @Option(help: "The agent; needed, unless unsigned and the gate has one listener.") var agent: String?
+    @Option(help: "What the agent is working on; a later run on the same task joins the session.")
+    var task: String?
     @Option(help: "Why, for the record and the card.") var reason: String?
+    @Option(help: "How long the keys are good, such as 2h.") var duration: String?
+    @Flag(help: "No keys: calls are unsigned, and the listener they come to says whose they are.")
+    var unsigned = false
     @Flag(help: "Print JSON.") var json = false
 
+    func validate() throws {
+        guard unsigned || (agent != nil && task != nil) else {
+            throw ValidationError("give --agent and --task, or --unsigned")
+        }
+    }
+
     func run() throws {
-        let reply = try orCannotTell { try sockets.agents().get("/v1/listeners") }
-        let names = try orCannotTell {
-            try agentEnvironment(listeners: reply, agent: agent, task: task, reason: reason)
+        let client = try sockets.agents()
+        let environment: AgentEnvironment
+        if unsigned {
+            let reply = try orCannotTell { try client.get("/v1/listeners") }
+            environment = try orCannotTell {
+                try AgentEnvironment(unsignedAt: reply, agent: agent, task: task, reason: reason)
+            }
+        } else {
+            let opened = try openSession(
+                client, [("agent", agent), ("task", task), ("reason", reason)], duration: duration)
+            environment = try orCannotTell {
+                try AgentEnvironment(session: opened, files: nil, fetchesKeys: false)
+            }
         }
         if json {
-            return print(JSON.object(names.set.map { .init($0.name, .string($0.value)) }).text)
+            return print(JSON.object(environment.set.map { .init($0.name, .string($0.value)) }).text)
         }
-        for name in names.unset { print("unset \(name)") }
-        for (name, value) in names.set { print("export \(name)=\(shellQuoted(value))") }
+        for name in environment.unset(in: processEnvironment()) { print("unset \(name)") }
+        for (name, value) in environment.set { print("export \(name)=\(shellQuoted(value))") }
     }
 }
 

@@ -28,9 +28,9 @@ struct Inbox: ParsableCommand {
 /// `countersign show ID`: the whole story of any id.
 struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show the card and the whole story of an approval, grant or request.")
+        abstract: "Show the card and the whole story of an approval, grant, request or session.")
     @OptionGroup var sockets: SocketOptions
-    @Argument(help: "apr-…, grt-… or req-….") var id: String
+    @Argument(help: "apr-…, grt-…, req-… or ses-….") var id: String
     @Flag(help: "Print JSON.") var json = false
 
     func run() throws {

@@ -65,6 +65,7 @@ struct Serve: ParsableCommand {
     var logDurability: String?
     @Option(help: "Free disk space that is kept, such as 64MiB: below it nothing is signed.")
     var logReserve: String?
+    @Option(help: "How long issued keys are good at most, 15m to 24h (default 12h).") var keyLifetime: String?
     @Flag(help: "Let an approver answer from the agent's own uid. For a laptop: a seat belt, not a lock.")
     var allowSameUid = false
     @Flag(help: "Print each thing that is said as one JSON object: {\"message\":\"…\"}.") var json = false
@@ -78,6 +79,7 @@ struct Serve: ParsableCommand {
             ("account", account), ("profile", profile), ("credential-process", credentialProcess),
             ("ca-bundle", caBundle), ("control-socket", controlSocket), ("control-group", controlGroup),
             ("agent-socket", agentSocket), ("log-durability", logDurability), ("log-reserve", logReserve),
+            ("key-lifetime", keyLifetime),
         ]
         for case (let name, .some(let value)) in options { flags[name] = [value] }
         if !listen.isEmpty { flags["listen"] = listen }

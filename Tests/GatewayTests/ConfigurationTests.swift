@@ -36,7 +36,7 @@ private func refusal(
             "account": "123456789012", "agent": "etl", "allow-same-uid": "true", "listen": "127.0.0.1:9",
             "log-durability": "synced", "log-reserve": "7", "region": "eu-west-1", "upstream": "https://h",
             "resource-host": "apigatewaymanagementapi=a1b2c3.execute-api.eu-west-1.amazonaws.com/prod",
-            "use-dual-stack": "true", "use-fips": "true", "mode": "observe",
+            "use-dual-stack": "true", "use-fips": "true", "mode": "observe", "key-lifetime": "2h",
         ]
         let value = values[key] ?? "/somewhere/\(key)"
         let variable = "COUNTERSIGN_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
@@ -53,6 +53,16 @@ private func refusal(
         for text in ["Observe", "observe ", "true", "", "off", "observed"] {
             #expect(refusal(["mode": [text]]).hasPrefix("mode: `"), "\(text)")
         }
+    }
+
+    @Test func `keys live from a quarter of an hour to a day`() throws {
+        for text in ["15m", "24h", "900s", "1d"] {
+            #expect(try configured(["key-lifetime": [text]]).keyLifetime >= .seconds(900), "\(text)")
+        }
+        for text in ["899s", "86401s", "2d", "0", "", "12", "-1h"] {
+            #expect(refusal(["key-lifetime": [text]]).hasPrefix("key-lifetime: `"), "\(text)")
+        }
+        #expect(try configured().keyLifetime == .seconds(43_200))
     }
 
     @Test func `an unknown key of the file is an error that names the known ones`() {
@@ -125,43 +135,5 @@ private func refusal(
     @Test(arguments: [("0", 0), ("7", 7), ("1KiB", 1_024), ("64MiB", 64 << 20), ("2GiB", 2 << 30)])
     func `a reserve is a count of bytes`(_ text: String, _ bytes: Int) throws {
         #expect(try configured(["log-reserve": [text]]).logReserveBytes == bytes)
-    }
-}
-
-@Suite("Environment of an agent") struct AgentEnvironmentTests {
-    private func listeners(_ agents: String...) -> JSON {
-        .object([
-            .init(
-                "listeners",
-                .array(
-                    agents.map {
-                        .object([
-                            .init("agent", .string($0)), .init("address", "127.0.0.1:1"),
-                            .init("region", "eu-west-1"),
-                        ])
-                    }))
-        ])
-    }
-
-    @Test func `the one listener needs no name, one of several does`() throws {
-        let made = try agentEnvironment(listeners: listeners("a"), agent: nil, task: nil, reason: nil)
-        #expect(made.set.first { $0.name == "AWS_ENDPOINT_URL" }?.value == "http://127.0.0.1:1")
-        #expect(made.set.first { $0.name == "AWS_REGION" }?.value == "eu-west-1")
-        #expect(made.unset.contains("AWS_SESSION_TOKEN") && made.unset.contains("AWS_PROFILE"))
-        #expect(throws: ConfigurationError.self) {
-            try agentEnvironment(listeners: listeners("a", "b"), agent: nil, task: nil, reason: nil)
-        }
-        #expect(throws: ConfigurationError.self) {
-            try agentEnvironment(listeners: listeners("a"), agent: "c", task: nil, reason: nil)
-        }
-    }
-
-    @Test func `task and reason are escaped twice: for the token and for the shell`() throws {
-        let made = try agentEnvironment(
-            listeners: listeners("a"), agent: "a", task: "T;1=2", reason: "it's \u{202E}\n")
-        let token = made.set.first { $0.name == "AWS_SESSION_TOKEN" }?.value
-        #expect(token == "task=T%3B1%3D2;reason=it%27s%20%E2%80%AE%0A")
-        #expect(!made.unset.contains("AWS_SESSION_TOKEN"))
-        #expect(shellQuoted("it's $(x) `y`") == "'it'\\''s $(x) `y`'")
     }
 }

@@ -9,10 +9,14 @@ package protocol CredentialSource: Sendable {
     /// - Throws: ``CredentialError`` when there are none, or none that are still good. Nothing is signed
     ///   then.
     func current(at now: Instant) throws(CredentialError) -> Credentials
+    /// Where they come from, in an operator's words.
+    var origin: String { get }
+    /// Why new ones did not come when they were last looked for; nil when they did.
+    var failure: CredentialError? { get }
 }
 
 /// Why there are no credentials. No case holds a secret, and no message shows one.
-package enum CredentialError: Error, Sendable, Hashable {
+package enum CredentialError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Nothing was found where AWS tools look.
     case none(profile: String)
     /// A variable or key is there without the other that it needs.
@@ -29,12 +33,37 @@ package enum CredentialError: Error, Sendable, Hashable {
     case malformedFile(path: String, line: Int, why: String)
     /// A profile was named and is in neither file.
     case profileMissing(profile: String)
-    /// The profile needs a way of signing in that comes later.
+    /// The profile says something that cannot be.
+    case badProfile(profile: String, why: String)
+    /// Each of these profiles gets its credentials from the next, and the last is among those before.
+    case profileLoop([String])
+    /// A variable of the environment says something that cannot be.
+    case badVariable(String, why: String)
+    /// The profile needs a way of signing in that is not built.
     case unsupported(profile: String, way: String)
+    /// Nobody is signed in, or what says so cannot be used; `signIn` is the command that mends it.
+    case noSignIn(place: String, why: String, signIn: String)
+    /// The person's sign-in is over.
+    case signInOver(place: String, signIn: String)
+    /// Nobody answers at `place`.
+    case unreachable(place: String, why: String)
+    /// They were asked for at `place` and did not come.
+    case notGiven(place: String, why: String)
+    /// They are being looked for.
+    case notYet(place: String)
     /// `credential_process` did not give credentials; `why` says how, never with its output.
     case processFailed(why: String)
     /// They ended, and no new ones came.
     case expired(end: Instant)
+
+    package var description: String { message }
+
+    /// Whether asking again at once may help.
+    var mayPass: Bool {
+        if case .unreachable = self { return true }
+        if case .notGiven = self { return true }
+        return false
+    }
 
     /// What is wrong and the way out, on one line.
     package var message: String {
@@ -42,7 +71,8 @@ package enum CredentialError: Error, Sendable, Hashable {
         case .none(let profile):
             "no AWS credentials for the gateway: set `AWS_ACCESS_KEY_ID` and "
                 + "`AWS_SECRET_ACCESS_KEY`, fill profile "
-                + "`\(profile)` in the shared credentials file, or give `--credential-process CMD`"
+                + "`\(shown(profile))` of the shared files, or give `--credential-process CMD`; no metadata "
+                + "of a container or instance answered either"
         case .incomplete(let place, let missing): "\(place) has no `\(missing)`"
         case .malformed(let place, let part): "the \(part) in \(place) is not one"
         case .ownKeys(let place):
@@ -52,7 +82,16 @@ package enum CredentialError: Error, Sendable, Hashable {
         case .unreadable(let path, let why): "`\(path)` cannot be read: \(why)"
         case .malformedFile(let path, let line, let why): "`\(path)`, line \(line): \(why)"
         case .profileMissing(let profile):
-            "there is no profile `\(profile)` in the shared config and credentials files"
+            "there is no profile `\(shown(profile))` in the shared config and credentials files"
+        case .badProfile(let profile, let why): "profile `\(shown(profile))`: \(why)"
+        case .profileLoop(let profiles):
+            "profiles that name each other as `source_profile`: "
+                + profiles.map { "`\(shown($0))`" }.joined(separator: " -> ")
+        case .badVariable(let name, let why): "`\(name)`: \(why)"
+        case .noSignIn(let place, let why, let signIn): "\(place): \(why); `\(signIn)` mends it"
+        case .signInOver(let place, let signIn): "\(place): the sign-in is over; run `\(signIn)`"
+        case .unreachable(let place, let why), .notGiven(let place, let why): "\(place): \(why)"
+        case .notYet(let place): "\(place): the credentials are on their way"
         case .unsupported(let profile, let way):
             "profile `\(profile)` signs in by \(way), which Countersign cannot do itself yet: start it with "
                 + "`--credential-process '\(exportCommand(for: profile))'`"
@@ -68,48 +107,15 @@ package enum CredentialError: Error, Sendable, Hashable {
     }
 }
 
-/// Finds the gateway's credentials the way AWS tools do, as far as built: `--credential-process`,
-/// environment, shared files with profiles and `credential_process`. Reads files and runs the process, so it
-/// is for the start, not for a call's path.
-///
-/// - Parameters:
-///   - environment: The variables of the process.
-///   - credentialProcess: The command of `--credential-process`; it goes before everything else.
-/// - Throws: ``CredentialError`` when there are none: the gate must not start to serve.
-package func findCredentials(
-    environment: [String: String], credentialProcess: String? = nil, at now: Instant
-) throws(CredentialError) -> any CredentialSource {
-    if let credentialProcess {
-        return try RefreshingCredentials(at: now, reloadEvery: nil) {
-            () throws(CredentialError) -> Credentials in
-            try runCredentialProcess(credentialProcess)
-        }
-    }
-    if let fixed = try credentials(in: environment) { return FixedCredentials(fixed) }
-    let files = try SharedFiles(environment: environment)
-    switch try files.way() {
-    case .keys:
-        // Tools that rotate keys rewrite the file.
-        return try RefreshingCredentials(at: now, reloadEvery: .seconds(60)) {
-            () throws(CredentialError) -> Credentials in
-            guard case .keys(let found) = try SharedFiles(environment: environment).way() else {
-                throw .none(profile: files.profile)
-            }
-            return found
-        }
-    case .process(let command):
-        return try RefreshingCredentials(at: now, reloadEvery: nil) {
-            () throws(CredentialError) -> Credentials in
-            try runCredentialProcess(command)
-        }
-    }
-}
-
 /// Credentials that stay as they are.
 struct FixedCredentials: CredentialSource {
     private let credentials: Credentials
+    let origin: String
+    var failure: CredentialError? { nil }
 
-    init(_ credentials: Credentials) { self.credentials = credentials }
+    init(_ credentials: Credentials, origin: String) {
+        (self.credentials, self.origin) = (credentials, origin)
+    }
 
     func current(at now: Instant) throws(CredentialError) -> Credentials { credentials }
 }

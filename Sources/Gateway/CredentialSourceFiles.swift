@@ -2,16 +2,13 @@ import Glibc
 import SigV4
 import Vocabulary
 
-/// The shared credentials and config files of AWS tools, read for one profile.
+/// The shared credentials and config files of AWS tools.
 struct SharedFiles {
-    /// How the profile gives credentials.
-    enum Way {
-        case keys(Credentials)
-        case process(command: String)
+    /// Which of the two files.
+    enum Kind {
+        case credentials, config
     }
 
-    let profile: String
-    private let isNamed: Bool
     private let credentialsFile: SettingsFile?
     private let configFile: SettingsFile?
 
@@ -20,9 +17,6 @@ struct SharedFiles {
     ///
     /// - Throws: ``CredentialError`` for a file that is open to others, unreadable or malformed.
     init(environment: [String: String]) throws(CredentialError) {
-        let named = environment["AWS_PROFILE"] ?? environment["AWS_DEFAULT_PROFILE"] ?? ""
-        profile = named.isEmpty ? "default" : named
-        isNamed = !named.isEmpty
         let home = environment["HOME"] ?? ""
         func path(_ variable: String, _ name: String) -> String? {
             let set = environment[variable] ?? ""
@@ -37,45 +31,54 @@ struct SharedFiles {
         configFile = if let configPath { try SettingsFile(path: configPath, isSecret: false) } else { nil }
     }
 
-    /// What the profile says, in the order in which AWS tools ask.
-    func way() throws(CredentialError) -> Way {
-        let inCredentials = credentialsFile?.sections[profile]
-        let inConfig =
-            configFile?.sections[profile == "default" ? "default" : "profile \(profile)"]
-            ?? (profile == "default" ? configFile?.sections["profile default"] : nil)
-        guard inCredentials != nil || inConfig != nil else {
-            if isNamed { throw .profileMissing(profile: profile) }
-            throw .none(profile: profile)
+    private func section(_ profile: String, in kind: Kind) -> [String: String]? {
+        switch kind {
+        case .credentials: return credentialsFile?.sections[profile]
+        case .config:
+            let isDefault = profile == "default"
+            return configFile?.sections[isDefault ? "default" : "profile \(profile)"]
+                ?? (isDefault ? configFile?.sections["profile default"] : nil)
         }
-        func says(_ key: String) -> Bool { inCredentials?[key] != nil || inConfig?[key] != nil }
-        if says("role_arn") { throw .unsupported(profile: profile, way: "assuming a role") }
-        if says("web_identity_token_file") { throw .unsupported(profile: profile, way: "web identity") }
-        if ["sso_session", "sso_start_url", "sso_account_id"].contains(where: says) {
-            throw .unsupported(profile: profile, way: "SSO")
-        }
-        if says("login_session") { throw .unsupported(profile: profile, way: "`aws login`") }
-        if let found = try keys(in: inCredentials, of: credentialsFile) { return .keys(found) }
-        if let command = inCredentials?["credential_process"] ?? inConfig?["credential_process"] {
-            return .process(command: command)
-        }
-        if let found = try keys(in: inConfig, of: configFile) { return .keys(found) }
-        throw .none(profile: profile)
     }
 
-    private func keys(
-        in section: [String: String]?, of file: SettingsFile?
-    ) throws(CredentialError) -> Credentials? {
-        guard let section, let file else { return nil }
+    /// Whether either file has the profile.
+    func has(_ profile: String) -> Bool {
+        section(profile, in: .credentials) != nil || section(profile, in: .config) != nil
+    }
+
+    /// What both files say of the profile; what the credentials file says goes before.
+    func merged(_ profile: String) -> [String: String] {
+        (section(profile, in: .config) ?? [:]).merging(section(profile, in: .credentials) ?? [:]) { $1 }
+    }
+
+    /// Whether the profile has a key, or half of one, of its own.
+    func hasKeys(_ profile: String) -> Bool {
+        let settings = merged(profile)
+        return settings["aws_access_key_id"] != nil || settings["aws_secret_access_key"] != nil
+    }
+
+    /// The settings of `[sso-session NAME]`; nil when there is none.
+    func signInSession(_ name: String) -> [String: String]? { configFile?.sections["sso-session \(name)"] }
+
+    /// The keys that the profile has in that file, and where they stand; nil when it has none there.
+    func keys(
+        _ profile: String, in kind: Kind
+    ) throws(CredentialError) -> (credentials: Credentials, place: String)? {
+        guard let section = section(profile, in: kind),
+            let file = kind == .credentials ? credentialsFile : configFile
+        else { return nil }
         let id = section["aws_access_key_id"] ?? ""
         let secret = section["aws_secret_access_key"] ?? ""
         guard !id.isEmpty || !secret.isEmpty else { return nil }
         // The config file need not be private until it holds a secret.
         if let fault = file.fault(isSecret: true) { throw fault }
-        let place = "profile `\(profile)` of `\(file.path)`"
+        let place = "profile `\(shown(profile))` of `\(file.path)`"
         guard !id.isEmpty else { throw .incomplete(place: place, missing: "aws_access_key_id") }
         guard !secret.isEmpty else { throw .incomplete(place: place, missing: "aws_secret_access_key") }
         let token = section["aws_session_token"] ?? section["aws_security_token"] ?? ""
-        return try soundCredentials(id: id, secret: secret, token: token, expiration: nil, from: place)
+        return (
+            try soundCredentials(id: id, secret: secret, token: token, expiration: nil, from: place), place
+        )
     }
 }
 
@@ -172,9 +175,11 @@ struct SettingsFile {
 
     private func sectionName(_ text: String) -> String {
         let words = text.split(whereSeparator: { $0 == " " || $0 == "\t" })
-        guard words.first == "profile", words.count > 1 else { return text.trimmingBlanks }
-        let name = text.trimmingBlanks.dropFirst("profile".count)
-        return "profile " + String(name).trimmingBlanks.filter { $0 != "\"" && $0 != "'" }
+        guard let kind = words.first, kind == "profile" || kind == "sso-session", words.count > 1 else {
+            return text.trimmingBlanks
+        }
+        let name = text.trimmingBlanks.dropFirst(kind.count)
+        return "\(kind) " + String(name).trimmingBlanks.filter { $0 != "\"" && $0 != "'" }
     }
 }
 

@@ -120,3 +120,18 @@ package func writeFile(_ path: String, _ bytes: [UInt8]) throws(FileError) {
         rest = rest.dropFirst(count)
     }
 }
+
+/// The bytes of the file at `path`, at most `limit`, which only this user, or root, may read or change.
+///
+/// - Throws: ``FileError`` when it cannot be read, or others can read it.
+func readPrivateFile(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw FileError(path, "cannot be opened", errno: errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw FileError(path, "cannot be examined", errno: errno) }
+    guard status.st_mode & 0o077 == 0 else {
+        throw FileError(path, "is open to others; `chmod 600 \(path)` mends it")
+    }
+    return try readFile(descriptor, path, limit: limit, isGuarded: true)
+}

@@ -59,6 +59,7 @@ final class Gateway: @unchecked Sendable {
     /// Whether a story is being read.
     var tellsStory = false
     private var expiryTimer: Timer?
+    var credentialTimer: Timer?
     /// Looks for sessions that nobody uses.
     var idleTimer: Timer?
     private(set) var logIsFailing = false

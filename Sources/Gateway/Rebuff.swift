@@ -313,7 +313,9 @@ private func text(_ fault: Rebuff.Fault) -> String {
     switch fault {
     case .logUnwritable:
         "Countersign cannot write its log, so it signs nothing. Its operator must make room or mend the disk."
-    case .credentials(let why): "Countersign has no usable AWS credentials: \(why). Nothing was sent."
+    // Whose they are and where they come from is none of the agent's business.
+    case .credentials:
+        "Countersign has no usable AWS credentials at the moment; its operator can see why. Nothing was sent."
     case .upstream(let why): "Countersign could not reach AWS: \(why). Nothing was sent."
     case .noAnswer(let why):
         "Countersign sent this call, which changes nothing, and got no whole answer: \(why)."

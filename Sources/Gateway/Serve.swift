@@ -106,9 +106,7 @@ private func credentials(
 ) throws(CredentialError) -> any CredentialSource {
     let (log, clock) = (ownCalls.log, ownCalls.clock)
     do {
-        return try findCredentials(
-            environment: credentialEnvironment(configuration),
-            credentialProcess: configuration.credentialProcess, at: clock.wall)
+        return try findCredentials(CredentialSearch(configuration, ownCalls))
     } catch {
         log.append(.fault(at: clock.now, step: "credentials", error: error.message), durability: .written)
         log.append(.stop(at: clock.now, reason: "no credentials"), durability: .written)
@@ -282,22 +280,10 @@ private func groupID(_ name: String) throws(ConfigurationError) -> UInt32 {
 }
 
 /// What `hostname` prints; nil when the system does not say.
-private func hostName() -> String? {
+func hostName() -> String? {
     var buffer = [CChar](repeating: 0, count: 256)
     guard gethostname(&buffer, buffer.count - 1) == 0, buffer[0] != 0 else { return nil }
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
-/// The environment in which credentials are looked for: `--profile` goes before keys of the environment, as
-/// in AWS's own tools.
-private func credentialEnvironment(_ configuration: Configuration) -> [String: String] {
-    var environment = processEnvironment()
-    guard let profile = configuration.profile else { return environment }
-    environment["AWS_PROFILE"] = profile
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
-        environment[name] = nil
-    }
-    return environment
 }
 
 /// This process's environment. A name that stands twice keeps its first value.

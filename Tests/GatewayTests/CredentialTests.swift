@@ -35,12 +35,30 @@ private final class Folder {
 
 private let keys = "aws_access_key_id = AKIAFILE\naws_secret_access_key = canary\n"
 
+/// The search in `environment`, in which nobody may be asked.
+private func search(
+    _ environment: [String: String], profile: String? = nil, process: String? = nil
+) -> CredentialSearch {
+    CredentialSearch(
+        environment: environment, profile: profile, process: process, ownCalls: nil,
+        trustFile: "/nowhere", sessionName: "countersign@host", now: { noon })
+}
+
 /// The key id that is found, or what is wrong.
-private func found(_ environment: [String: String], process: String? = nil) -> String {
+private func found(_ environment: [String: String], profile: String? = nil, process: String? = nil) -> String
+{
+    let off = ["AWS_EC2_METADATA_DISABLED": "true"].merging(environment) { $1 }
     do throws(CredentialError) {
-        return try findCredentials(environment: environment, credentialProcess: process, at: noon)
-            .current(at: noon).accessKeyID
+        return try findCredentials(search(off, profile: profile, process: process)).current(at: noon)
+            .accessKeyID
     } catch { return error.message }
+}
+
+/// Where the credentials would come from, or what is wrong.
+private func place(_ environment: [String: String], profile: String? = nil) -> String {
+    do throws(CredentialError) { return try search(environment, profile: profile).way().place } catch {
+        return error.message
+    }
 }
 
 @Suite("Credentials of the gateway") struct CredentialTests {
@@ -85,11 +103,6 @@ private func found(_ environment: [String: String], process: String? = nil) -> S
         ("[default]\n[default]\n", "is there twice"), ("aws_access_key_id = x\n", "before the first section"),
         ("[default\n", "a section is written"), ("[default]\ncanary\n", "a setting is written"),
         ("[default]\naws_secret_access_key = ab\n  canary\n", "must not go on in the next line"),
-        (
-            "[default]\nrole_arn = arn:aws:iam::1:role/r\n",
-            "aws configure export-credentials --profile default"
-        ),
-        ("[default]\nsso_session = s\n", "signs in by SSO"),
         (
             "[default]\naws_access_key_id = CSAKX\naws_secret_access_key = canary\n",
             "the gateway needs its own"
@@ -158,24 +171,82 @@ private func found(_ environment: [String: String], process: String? = nil) -> S
     @Test func `credentials that end are renewed before, and refused after`() throws {
         let loads = Mutex(0)
         let end = after(1_000)
-        let source = try RefreshingCredentials(at: noon, reloadEvery: nil) {
+        let source = try RefreshingCredentials(origin: "a test", at: noon, reloadEvery: nil) {
             () throws(CredentialError) -> Credentials in
             let number = loads.withLock { count in
                 count += 1
                 return count
             }
-            guard number == 1 else { throw .processFailed(why: "it is down") }
+            guard number == 1 || number == 4 else { throw .processFailed(why: "it is down") }
             return Credentials(
-                accessKeyID: "AKIA1", secretKey: Secret(Array("canary".utf8)), sessionToken: nil,
-                expiration: end)
+                accessKeyID: "AKIA\(number)", secretKey: Secret(Array("canary".utf8)), sessionToken: nil,
+                expiration: number == 1 ? end : after(9_000))
         }
-        #expect(try source.current(at: after(699)).accessKeyID == "AKIA1")
-        #expect(loads.withLock { $0 } == 1, "not due yet")
-        #expect(try source.current(at: after(700)).accessKeyID == "AKIA1", "the old ones are still good")
-        for _ in 0..<500 where loads.withLock({ $0 }) < 2 { usleep(10_000) }
-        #expect(loads.withLock { $0 } == 2)
-        #expect(try source.current(at: after(999)).accessKeyID == "AKIA1")
-        #expect(throws: CredentialError.self) { try source.current(at: end) }
+        func loaded(_ count: Int) -> Bool {
+            for _ in 0..<500 where loads.withLock({ $0 }) < count { usleep(10_000) }
+            usleep(20_000)
+            return loads.withLock { $0 } == count
+        }
+        // They live for 1,000 s: due 250 to 167 s before the end.
+        #expect(try source.current(at: after(749)).accessKeyID == "AKIA1")
+        #expect(loaded(1), "not due yet")
+        #expect(try source.current(at: after(834)).accessKeyID == "AKIA1", "the old ones are still good")
+        #expect(loaded(2) && source.failure == .processFailed(why: "it is down"))
+        #expect(try source.current(at: after(843)).accessKeyID == "AKIA1")
+        #expect(loaded(2), "not yet again")
+        #expect(try source.current(at: after(999)).accessKeyID == "AKIA1", "good to their last second")
+        #expect(loaded(3))
+        #expect(throws: CredentialError.processFailed(why: "it is down")) { try source.current(at: end) }
+        #expect(throws: CredentialError.self) { try source.current(at: after(1_010)) }
+        #expect(loaded(4))
+        #expect(try source.current(at: after(1_011)).accessKeyID == "AKIA4", "without a restart")
+        #expect(source.failure == nil)
+    }
+
+    @Test func `credentials of an hour are renewed 15 to 10 minutes before their end`() throws {
+        for _ in 0..<50 {
+            let loads = Mutex(0)
+            let source = try RefreshingCredentials(origin: "a test", at: noon, reloadEvery: nil) {
+                () throws(CredentialError) -> Credentials in
+                loads.withLock { $0 += 1 }
+                return Credentials(
+                    accessKeyID: "AKIA", secretKey: Secret(Array("canary".utf8)), sessionToken: nil,
+                    expiration: after(3_600))
+            }
+            _ = try source.current(at: after(2_699))
+            usleep(2_000)
+            #expect(loads.withLock { $0 } == 1)
+            _ = try source.current(at: after(3_000))
+            for _ in 0..<500 where loads.withLock({ $0 }) < 2 { usleep(2_000) }
+            #expect(loads.withLock { $0 } == 2)
+        }
+    }
+
+    @Test func `what has ended when it comes is not taken`() throws {
+        #expect(throws: CredentialError.expired(end: noon)) {
+            try RefreshingCredentials(origin: "a test", at: noon, reloadEvery: nil) {
+                () throws(CredentialError) -> Credentials in
+                Credentials(
+                    accessKeyID: "AKIA", secretKey: Secret(Array("canary".utf8)), sessionToken: nil,
+                    expiration: noon)
+            }
+        }
+    }
+
+    @Test func `credentials for later are asked for once, and are there then`() throws {
+        let loads = Mutex(0)
+        let source = RefreshingCredentials(later: "a role") { () throws(CredentialError) -> Credentials in
+            loads.withLock { $0 += 1 }
+            usleep(50_000)
+            return Credentials(
+                accessKeyID: "ASIA", secretKey: Secret(Array("canary".utf8)), sessionToken: nil,
+                expiration: after(3_600))
+        }
+        #expect(throws: CredentialError.notYet(place: "a role")) { try source.current(at: noon) }
+        #expect(throws: CredentialError.notYet(place: "a role")) { try source.current(at: noon) }
+        for _ in 0..<500 where (try? source.current(at: noon)) == nil { usleep(10_000) }
+        #expect(try source.current(at: noon).accessKeyID == "ASIA")
+        #expect(loads.withLock { $0 } == 1)
     }
 
     @Test func `an instant with an offset is the same moment in UTC`() {

@@ -145,6 +145,7 @@ extension Gateway {
         greet(listeners)
         loop.execute { [self] in
             scheduleExpiry()
+            watchCredentials()
             endIdleSessions()
         }
         return listeners

@@ -77,7 +77,7 @@ if !coreOnly {
             "GatewayTests",
             [
                 "Gateway", "Accepting", "Approving", "Identifying", "Recognizing", "Deciding", "Recording",
-                "SigV4",
+                "SigV4", "Hashing",
                 "Vocabulary",
             ]),
     ]
@@ -97,7 +97,9 @@ if Context.environment["COUNTERSIGN_BENCH"] != nil {
     targets.append(
         .executableTarget(
             name: "countersign-bench",
-            dependencies: ["Vocabulary", "Hashing", "SigV4", "Recognizing", "Deciding", "Recording"],
+            dependencies: [
+                "Vocabulary", "Hashing", "SigV4", "Identifying", "Recognizing", "Deciding", "Recording",
+            ],
             path: "Tests/Bench"))
 }
 

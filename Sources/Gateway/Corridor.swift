@@ -19,7 +19,7 @@ struct Corridor {
 
     enum State {
         case arriving
-        case readingBody(RequestHead, Caller)
+        case readingBody(RequestHead, Identification)
         /// The request for an approval is on its way into the log.
         case requesting(Call, Caller)
         case waitingForHumans(ApprovalID, Call, Caller)
@@ -31,7 +31,8 @@ struct Corridor {
     }
 
     enum Event {
-        case head(RequestHead)
+        /// With the time of the wall clock, by which clients date what they sign.
+        case head(RequestHead, wall: Instant)
         case body([UInt8])
         /// The approval that this call asked for, or one it joins, is in the log.
         case requested
@@ -76,13 +77,17 @@ struct Corridor {
         -> Action
     {
         switch (state, event) {
-        case (.arriving, .head(let head)): return arrive(head, at: listener, of: desk)
-        case (.readingBody(let head, let caller), .body(let body)):
+        case (.arriving, .head(let head, let wall)):
+            return arrive(head, at: listener, of: &desk, now: now, wall: wall)
+        case (.readingBody(let head, let identification), .body(let body)):
             do {
-                let request = InboundRequest(head: head, body: body)
-                let call = try recognize(request, caller: caller, setting: desk.recognition)
+                let plain = try unframed(InboundRequest(head: head, body: body))
+                let caller = try identification.caller(
+                    sending: body, content: plain.body, chunks: plain.signatures)
+                self.caller = caller
+                let call = try recognize(plain, caller: caller, setting: desk.recognition)
                 return judge(call, caller, of: &desk, now: now)
-            } catch { return refuse(.unrecognized(error)) }
+            } catch { return refuse(error) }
         case (.requesting(let call, let caller), .requested): return judge(call, caller, of: &desk, now: now)
         case (.waitingForHumans(_, let call, let caller), .reconsider):
             return judge(call, caller, of: &desk, now: now)
@@ -108,21 +113,19 @@ struct Corridor {
         }
     }
 
-    private mutating func arrive(_ head: RequestHead, at listener: ListenerBinding, of desk: Desk) -> Action {
+    private mutating func arrive(
+        _ head: RequestHead, at listener: ListenerBinding, of desk: inout Desk, now: Instant, wall: Instant
+    ) -> Action {
         do {
-            let caller = try identify(head, at: listener)
-            self.caller = caller
+            let identification = try identify(head, at: listener, keys: &desk.keys, now: now, wall: wall)
+            caller = identification.provenByHead
             userAgent = head["user-agent"]
-            state = .readingBody(head, caller)
+            state = .readingBody(head, identification)
             switch try bodyPlan(head, setting: desk.recognition) {
             case .none: return .readBody(limit: 0)
             case .whole(let limit): return .readBody(limit: limit)
             }
-        } catch let error as IdentificationError {
-            return refuse(.unidentified(error))
-        } catch let error as RecognitionError {
-            return refuse(.unrecognized(error))
-        } catch { return refuse(.fault(.defect)) }
+        } catch { return refuse(error) }
     }
 
     /// The one way to allow: the decision, taken when the call arrives and again whenever what it waits for
@@ -201,6 +204,14 @@ struct Corridor {
     }
 
     init(request: RequestID) { self.request = request }
+
+    private mutating func refuse(_ error: any Error) -> Action {
+        switch error {
+        case let error as IdentificationError: refuse(.unidentified(error))
+        case let error as RecognitionError: refuse(.unrecognized(error))
+        default: refuse(.fault(.defect))
+        }
+    }
 
     private mutating func refuse(_ rebuff: Rebuff) -> Action {
         state = .left

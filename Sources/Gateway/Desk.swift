@@ -18,6 +18,8 @@ struct Desk {
     var room = WaitingRoom()
     var sends = SentBook()
     var sessions = SessionBook()
+    /// The keys that this host issued; none until the host key is there.
+    var keys = KeyRing()
     var recognition: RecognitionSetting
 
     init(policy: PolicySet, recognition: RecognitionSetting) {

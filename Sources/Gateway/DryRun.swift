@@ -121,7 +121,7 @@ private final class DryPassage: @unchecked Sendable {
 
     func begin() {
         exchange.whenGone { self.left() }
-        take(.head(exchange.head))
+        take(.head(exchange.head, wall: run.now))
     }
 
     private func take(_ event: Corridor.Event) {

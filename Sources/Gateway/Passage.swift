@@ -30,7 +30,7 @@ final class Passage: @unchecked Sendable {
 
     func begin() {
         exchange.whenGone { self.take(.gone) }
-        take(.head(exchange.head))
+        take(.head(exchange.head, wall: gateway.clock.wall))
     }
 
     func take(_ event: Corridor.Event) {

@@ -252,13 +252,8 @@ private func text(_ error: IdentificationError) -> String {
     switch error {
     case .realKey(let id):
         "Countersign refused this call: it is signed with a real AWS key (\(brief(id))), which this agent "
-            + "should not hold; the use is "
-            + "recorded. Calls through Countersign are unsigned (`--no-sign-request`) or signed "
-            + "with the key id `unsigned`."
-    case .foreignCredential(let what):
-        "Countersign refused this call: it carries \(what). Calls through Countersign are unsigned "
-            + "(`--no-sign-request`) or "
-            + "signed with the key id `unsigned`."
+            + "should not hold; the use is recorded. \(waysIn)"
+    case .foreignCredential(let what): "Countersign refused this call: it carries \(what). \(waysIn)"
     case .foreignUID(let agent, let uid, let uids):
         "Countersign refused this call: \(uid.map { "it comes from uid \($0)" } ?? "its uid is not known"), "
             + "and unsigned calls of agent \(agent) come from uid "
@@ -266,10 +261,26 @@ private func text(_ error: IdentificationError) -> String {
             + "the agent."
     case .malformed(let why): "Countersign refused this call: \(why)."
     case .badToken(let why):
-        "Countersign refused this call: its session token is not good: \(why). `countersign run` or "
-            + "`countersign session open` gives new keys."
+        "Countersign refused this call: its session token is not good: \(why). \(newKeys)"
+    case .keyExpired(let end):
+        "Countersign refused this call: its access key was good until \(end). \(newKeys)"
+    case .presignedExpired(let end):
+        "Countersign refused this call: the presigned request was good until \(end); it can be made anew."
+    case .skewedClock(let skew):
+        "Countersign refused this call: it was signed \(minutes(skew < .zero ? .zero - skew : skew)) "
+            + "\(skew < .zero ? "after" : "before") this host's time, and 15 min are the most. The client's "
+            + "clock is off, or the call was kept too long."
+    case .wrongSignature:
+        "Countersign refused this call: the signature is not the one that its key makes of it: the secret "
+            + "key is another one, or the request was changed after it was signed."
+    case .wrongBody: "Countersign refused this call: its body is not the one that was signed."
     }
 }
+
+private let newKeys = "`countersign run` or `countersign session open` gives new keys."
+private let waysIn =
+    "Calls through Countersign are signed with keys that `countersign run` gives, unsigned "
+    + "(`--no-sign-request`), or signed with the key id `unsigned`."
 
 func code(_ error: RecognitionError) -> String {
     switch error {

@@ -16,6 +16,19 @@ package func hmacSHA256(key: Secret, _ message: some Collection<UInt8>) -> [UInt
     }
 }
 
+/// The HMAC-SHA-1 of `message` under `key`, which must not be empty: 20 bytes.
+///
+/// Only signature version 2 asks for it; as a MAC it is still sound.
+package func hmacSHA1(key: Secret, _ message: [UInt8]) -> [UInt8] {
+    var mac = [UInt8](repeating: 0, count: 20)
+    let made = key.withBytes { key in
+        HMAC(EVP_sha1(), key, Int32(clamping: key.count), message, message.count, &mac, nil)
+    }
+    // INVARIANT: OpenSSL's default provider has SHA-1, and keys are far below 2 GiB.
+    precondition(made != nil, "HMAC-SHA-1 could not be made")
+    return mac
+}
+
 /// One key's HMAC-SHA-256, for many messages: the key's own two blocks are hashed once.
 ///
 /// Safe on every thread; one message at a time.

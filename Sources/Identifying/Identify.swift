@@ -41,54 +41,81 @@ package struct ListenerBinding: Hashable, Sendable {
     }
 }
 
-/// Why a request's credential is refused. Every case is answered 403 and recorded.
+/// Why a request's credential is refused. Every case is answered 403 and recorded; none is ever taken for
+/// an unsigned call instead.
 package enum IdentificationError: Error, Sendable, Hashable {
     /// What looks like a real AWS key (`AKIA…`, `ASIA…`): the agent holds a key it should not have. `id` is
     /// the key id, cut to its first and last four characters.
     case realKey(id: String)
-    /// A credential that is neither absent nor the dummy key `unsigned`.
+    /// A credential that is neither absent, nor the dummy key `unsigned`, nor a key of ours.
     case foreignCredential(String)
     /// An unsigned call from another uid than those of the listener's agent; `uid` nil: the kernel names
     /// none.
     case foreignUID(agent: AgentName, uid: UInt32?, uids: [UInt32])
-    /// A credential that cannot be read; `why` says what is wrong with it.
+    /// A credential that cannot be read, or that leaves out of its signature what must be in it; `why` says
+    /// what is wrong with it.
     case malformed(why: String)
     /// The session token of an issued key is not good; `why` says what is wrong with it, never what it holds.
     case badToken(why: String)
+    /// The issued key was good before this moment.
+    case keyExpired(Instant)
+    /// The presigned request was good before this moment.
+    case presignedExpired(Instant)
+    /// The request was signed so long before now, or after it when negative.
+    case skewedClock(by: Duration)
+    /// The signature is not the one that the key makes of this request.
+    case wrongSignature
+    /// The body is not the one that was signed.
+    case wrongBody
 }
 
-/// Who calls: the listener's agent, if the request is unsigned or signed with the dummy key `unsigned`.
+/// Who calls: whoever the issued key was issued to, if the request is signed by one; the listener's agent, if
+/// it is unsigned or signed with the dummy key `unsigned`. Final only with the body:
+/// ``Identification/caller(sending:content:chunks:)``.
 ///
 /// The dummy key's signature proves nothing and is not checked. Its scope carries region and service; its
-/// session token may be `task=…;reason=…`, percent-encoded. Task and reason come from the token, else from
-/// `X-Countersign-Task` and `-Reason`, else the task from the SDK's application id (`app/…` in User-Agent).
+/// session token may be `task=…;reason=…`, percent-encoded. An issued key's signature is checked in full:
+/// THREATS.md section 4 is the contract.
 ///
+/// Task and reason come from the token, else from `X-Countersign-Task` and `-Reason`, else the task from the
+/// SDK's application id (`app/…` in User-Agent).
+///
+/// - Parameters:
+///   - listener: Whose calls the unsigned ones are.
+///   - keys: This host's keys; nil where none are issued.
+///   - now: The time by which issued keys end.
+///   - wall: The time of the wall clock, by which clients date what they sign.
 /// - Throws: ``IdentificationError`` for every other credential, in the header or the query, and for two at
 ///   once.
-package func identify(_ head: RequestHead, at listener: ListenerBinding) throws(IdentificationError) -> Caller
-{
+package func identify(
+    _ head: RequestHead, at listener: ListenerBinding, keys: inout KeyRing, now: Instant, wall: Instant
+) throws(IdentificationError) -> Identification {
     // A page that a browser shows on this host reaches loopback too, an image's address even without an
     // Origin: `GET /?Action=…` is a call. No AWS client sends any of these.
     guard head["origin"] == nil, !head.fields.contains(where: { $0.name.hasPrefix("sec-fetch-") }) else {
         throw .malformed(why: "it carries Origin or Sec-Fetch fields, as web pages send them")
     }
-    let presented = try PresentedCredential(head)
     var claims = Claims()
     var scope: CredentialScope?
-    switch presented {
+    switch try PresentedCredential(head) {
     case .none: break
     case .dummy(let claimedScope, let token):
         scope = claimedScope
         if let token { claims = try Claims(sessionToken: token) }
+    case .issued(let signature):
+        return try Identification(signature, head, keys: &keys, now: now, wall: wall)
+    case .issuedOldURL(let signature):
+        return try Identification(signature, head, keys: &keys, now: now, wall: wall)
     }
     claims.complete(from: head)
-    return Caller(
-        agent: listener.agent, session: listener.session, strength: try listener.strength(),
-        task: claims.task, reason: claims.reason, scope: scope)
+    return Identification(
+        Caller(
+            agent: listener.agent, session: listener.session, strength: try listener.strength(),
+            task: claims.task, reason: claims.reason, scope: scope))
 }
 
 /// What the agent says of itself.
-private struct Claims {
+struct Claims {
     var task: ClaimedText?
     var reason: ClaimedText?
 

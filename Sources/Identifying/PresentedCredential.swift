@@ -1,131 +1,231 @@
+import SigV4
 import Vocabulary
 
-/// The credential that a request carries, as far as this version takes any.
-enum PresentedCredential: Hashable {
+/// The credential that a request carries, read and not yet verified.
+enum PresentedCredential {
     case none
     /// The documented dummy key `unsigned`, with the scope it signs for (SigV2 has none) and its session
     /// token.
     case dummy(scope: CredentialScope?, token: String?)
+    /// A signature version 4 by a key of ours, in `Authorization` or in the query.
+    case issued(PresentedSignature)
+    /// A presigned URL of S3's signature version 2 by a key of ours.
+    case issuedOldURL(OldSignature)
 
     /// The one credential in `head`: in `Authorization`, or in the query.
     ///
-    /// - Throws: ``IdentificationError`` for any but the dummy key, for a credential in both places, and for
-    ///   one that cannot be read.
+    /// - Throws: ``IdentificationError`` for a key that is neither the dummy nor ours, for a credential in
+    ///   both places, and for one that cannot be read.
     init(_ head: RequestHead) throws(IdentificationError) {
         let header = head.values(of: "authorization")
-        let query = try QueryCredential(head.rawQuery)
+        let query = try SignatureQuery(head.rawQuery)
         guard header.count <= 1 else {
             throw .malformed(why: "there are \(header.count) authorization headers")
         }
-        let token = head["x-amz-security-token"]
         switch (header.first, query) {
         case (nil, nil):
-            guard token == nil else {
+            guard head["x-amz-security-token"] == nil, head["x-amz-s3session-token"] == nil else {
                 throw .foreignCredential("an x-amz-security-token without a signature")
             }
             self = .none
         case (.some, .some):
             throw .malformed(why: "there is a credential in the header and another in the query")
-        case (.some(let text), nil): self = .dummy(scope: try scope(inAuthorization: text), token: token)
-        case (nil, .some(let credential)):
-            guard token == nil || credential.token == nil else {
-                throw .malformed(why: "there is a session token in the header and another in the query")
+        case (.some(let text), nil): self = try Self.inHeader(text, head)
+        case (nil, .some(let query)): self = try Self.inQuery(query, head)
+        }
+    }
+
+    private static func inHeader(
+        _ text: String, _ head: RequestHead
+    ) throws(IdentificationError) -> PresentedCredential {
+        let fields = try AuthorizationFields(text)
+        guard let (id, scope) = try parsed(credential: fields.credential) else {
+            return .dummy(
+                scope: try dummyScope(fields.credential), token: try head.sole("x-amz-security-token"))
+        }
+        return .issued(try PresentedSignature(id, scope, fields, head))
+    }
+
+    private static func inQuery(
+        _ query: SignatureQuery, _ head: RequestHead
+    ) throws(IdentificationError) -> PresentedCredential {
+        switch query.key {
+        case .version4(let credential):
+            guard let (id, scope) = try parsed(credential: credential) else {
+                return .dummy(scope: try dummyScope(credential), token: try query.token(beside: head))
             }
-            self = .dummy(scope: credential.scope, token: credential.token ?? token)
+            return .issued(try PresentedSignature(id, scope, query, head))
+        case .version2(let key):
+            guard let id = try issuedID(key) else {
+                return .dummy(scope: nil, token: try query.token(beside: head))
+            }
+            return .issuedOldURL(try OldSignature(id, query, head))
         }
     }
 }
 
-/// A presigned request's credential with the dummy key, SigV4 or SigV2.
-private struct QueryCredential {
-    var scope: CredentialScope?
-    var token: String?
+/// What an `Authorization` of signature version 4 says: exactly its three fields.
+struct AuthorizationFields {
+    let credential: String
+    let signedHeaders: String
+    let signature: String
 
-    init?(_ query: Substring?) throws(IdentificationError) {
-        var credential: String?
-        var legacyKey: String?
-        var isSigned = false
-        for item in (query ?? "").split(separator: "&") {
-            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = percentDecoded(parts[0]),
-                let value = percentDecoded(parts.count > 1 ? parts[1] : "")
-            else { continue }
-            switch name.asciiLowercased {
-            case "x-amz-credential":
-                guard credential == nil else {
-                    throw .malformed(why: "the query holds X-Amz-Credential twice")
-                }
-                credential = value
-            case "awsaccesskeyid":
-                guard legacyKey == nil else { throw .malformed(why: "the query holds AWSAccessKeyId twice") }
-                legacyKey = value
-            case "x-amz-security-token": token = value
-            case "x-amz-signature", "x-amz-algorithm", "signature": isSigned = true
-            default: continue
-            }
+    init(_ text: String) throws(IdentificationError) {
+        let algorithm = "AWS4-HMAC-SHA256"
+        guard text.hasPrefix(algorithm), text.utf8.dropFirst(algorithm.utf8.count).first == 0x20 else {
+            let scheme = String(text.prefix { $0 != " " }.prefix(32))
+            throw .foreignCredential("an authorization of scheme `\(scheme)`")
         }
-        switch (credential, legacyKey) {
+        var fields: [String: String] = [:]
+        let parts = text.utf8.dropFirst(algorithm.utf8.count).split(
+            separator: 0x2C, omittingEmptySubsequences: false)
+        for part in parts {
+            // Clients separate by `, ` and by `,` alone.
+            let pair = part.drop { $0 == 0x20 }
+            let mark = pair.firstIndex(of: 0x3D) ?? pair.endIndex
+            guard mark != pair.endIndex,
+                fields.updateValue(
+                    String(Substring(pair[mark...].dropFirst())), forKey: String(Substring(pair[..<mark])))
+                    == nil
+            else { throw .malformed(why: "the authorization header cannot be read") }
+        }
+        guard fields.count == 3, let credential = fields["Credential"],
+            let signedHeaders = fields["SignedHeaders"], let signature = fields["Signature"]
+        else {
+            throw .malformed(
+                why: "the authorization header must hold Credential, SignedHeaders and Signature")
+        }
+        (self.credential, self.signedHeaders, self.signature) = (credential, signedHeaders, signature)
+    }
+}
+
+/// The parameters of a presigned request that belong to its signature, by their names in lower case.
+struct SignatureQuery {
+    enum Key {
+        /// `KEY/DATE/REGION/SERVICE/aws4_request`.
+        case version4(String)
+        /// The bare key id.
+        case version2(String)
+    }
+
+    let key: Key
+    private let values: [String: (spelling: String, value: String)]
+
+    /// Nil for a query without a key id.
+    ///
+    /// - Throws: ``IdentificationError/malformed(why:)`` for two key ids, a parameter that is there twice,
+    ///   and a signature or token without a key id.
+    init?(_ query: Substring?) throws(IdentificationError) {
+        guard let query, !query.isEmpty else { return nil }
+        var values: [String: (spelling: String, value: String)] = [:]
+        var twice: String?
+        for item in query.utf8.split(separator: 0x26) {
+            // Which parameter it is, is seen before the costlier decoding: most are none of these.
+            let mark = item.firstIndex(of: 0x3D) ?? item.endIndex
+            guard let name = percentDecoded(Substring(item[..<mark])) else { continue }
+            let known = name.asciiLowercased
+            guard Self.names.contains(known) else { continue }
+            guard let value = percentDecoded(Substring(item[mark...].dropFirst())) else { continue }
+            let spelling = String(Substring(item[..<mark]))
+            if values.updateValue((spelling, value), forKey: known) != nil { twice = name }
+        }
+        switch (values["x-amz-credential"]?.value, values["awsaccesskeyid"]?.value) {
         case (nil, nil):
-            guard !isSigned, token == nil else {
+            let parts = ["x-amz-signature", "x-amz-algorithm", "signature", "x-amz-security-token"]
+            guard !parts.contains(where: { values[$0] != nil }) else {
                 throw .malformed(why: "the query holds a signature or session token without a key id")
             }
             return nil
         case (.some, .some): throw .malformed(why: "the query holds two credentials")
-        case (.some(let text), nil): scope = try CredentialScope(credential: text)
-        case (nil, .some(let key)): try requireDummy(key)
+        case (.some(let text), nil): key = .version4(text)
+        case (nil, .some(let text)): key = .version2(text)
         }
+        if let twice { throw .malformed(why: "the query holds `\(shown(twice))` twice") }
+        self.values = values
     }
-}
 
-/// The scope in an `Authorization` value, which must be SigV4 with the dummy key.
-private func scope(inAuthorization text: String) throws(IdentificationError) -> CredentialScope {
-    let algorithm = "AWS4-HMAC-SHA256"
-    guard text.hasPrefix(algorithm), let blank = text.utf8.dropFirst(algorithm.utf8.count).first,
-        blank == 0x20
-    else {
-        let scheme = String(text.prefix { $0 != " " }.prefix(32))
-        throw .foreignCredential("an authorization of scheme `\(scheme)`")
-    }
-    var fields: [String: String] = [:]
-    for part in text.dropFirst(algorithm.count).split(separator: ",") {
-        let pair = part.drop { $0 == " " }.split(
-            separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard pair.count == 2, fields.updateValue(String(pair[1]), forKey: String(pair[0])) == nil else {
-            throw .malformed(why: "the authorization header cannot be read")
+    /// The value of the parameter `name`, which must be spelled just so; nil when it is not there.
+    ///
+    /// - Throws: ``IdentificationError/malformed(why:)`` for another spelling of the name.
+    func value(_ name: String) throws(IdentificationError) -> String? {
+        guard let found = values[name.asciiLowercased] else { return nil }
+        guard found.spelling.hasBytes(of: name) else {
+            throw .malformed(why: "the query spells `\(name)` as `\(shown(found.spelling))`")
         }
+        return found.value
     }
-    guard fields.count == 3, let credential = fields["Credential"], fields["SignedHeaders"] != nil,
-        fields["Signature"] != nil
-    else {
-        throw .malformed(why: "the authorization header must hold Credential, SignedHeaders and Signature")
+
+    /// The session token, in the query or beside it in the head, not in both.
+    func token(beside head: RequestHead) throws(IdentificationError) -> String? {
+        let field = try head.sole("x-amz-security-token")
+        guard let value = values["x-amz-security-token"]?.value else { return field }
+        guard field == nil else {
+            throw .malformed(why: "there is a session token in the header and another in the query")
+        }
+        return value
     }
-    return try CredentialScope(credential: credential)
+
+    static let names: Set<String> = [
+        "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
+        "x-amz-security-token", "x-amz-s3session-token", "x-amz-signature", "x-amz-content-sha256",
+        "awsaccesskeyid", "signature", "expires",
+    ]
 }
 
-extension CredentialScope {
-    /// The scope of `KEY/DATE/REGION/SERVICE/aws4_request`, whose key must be the dummy.
-    fileprivate init(credential text: String) throws(IdentificationError) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        try requireDummy(parts[0])
-        guard parts.count == 5, parts[4] == "aws4_request", parts[1].utf8.count == 8,
-            parts[1].utf8.allSatisfy(\.isDigit)
-        else { throw .malformed(why: "the credential must read `unsigned/DATE/REGION/SERVICE/aws4_request`") }
-        let region = parts[2]
-        let service = parts[3].asciiLowercased
-        guard (1...64).contains(region.utf8.count),
-            region.utf8.allSatisfy({ $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2A }),
-            (1...64).contains(service.utf8.count),
-            service.utf8.allSatisfy({ $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2E })
-        else { throw .malformed(why: "the credential's region or service is no such name") }
-        self.init(region: region, service: service)
+extension RequestHead {
+    /// The value of the field `name`, which may be there once.
+    func sole(_ name: String) throws(IdentificationError) -> String? {
+        var found: String?
+        for field in fields where field.name == name {
+            guard found == nil else { throw .malformed(why: "the field `\(name)` is there twice") }
+            found = field.value
+        }
+        return found
     }
 }
 
-/// The key id that means "no key": documented in docs/agents.md.
-private func requireDummy(_ key: String) throws(IdentificationError) {
-    if key == "unsigned" { return }
+// MARK: - Keys
+
+/// The id of a key of ours; nil for the dummy key `unsigned`, documented in docs/agents.md.
+///
+/// - Throws: ``IdentificationError`` for any other key.
+private func issuedID(_ key: String) throws(IdentificationError) -> IssuedKeyID? {
+    if key == "unsigned" { return nil }
+    if let id = IssuedKeyID(parsing: key) { return id }
+    if key.hasPrefix(IssuedKeyID.prefix) {
+        throw .malformed(why: "its access key id begins as those of Countersign do and is none")
+    }
     if key.hasPrefix("AKIA") || key.hasPrefix("ASIA") {
         throw .realKey(id: key.utf8.count > 12 ? "\(key.prefix(4))…\(key.suffix(4))" : "\(key.prefix(4))…")
     }
-    throw .foreignCredential("a signature by another key than `unsigned`")
+    throw .foreignCredential("a signature by a key that Countersign did not issue")
+}
+
+/// Key and scope in `KEY/DATE/REGION/SERVICE/aws4_request`; nil when the key is the dummy.
+private func parsed(
+    credential text: String
+) throws(IdentificationError) -> (id: IssuedKeyID, scope: SigningScope)? {
+    let key = String(text.prefix { $0 != "/" })
+    guard let id = try issuedID(key) else { return nil }
+    return (id, try scope(text, of: "CSAK…"))
+}
+
+private func dummyScope(_ text: String) throws(IdentificationError) -> CredentialScope {
+    let scope = try scope(text, of: "unsigned")
+    return CredentialScope(region: scope.region, service: scope.service.asciiLowercased)
+}
+
+private func scope(_ text: String, of key: String) throws(IdentificationError) -> SigningScope {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 5, parts[4] == "aws4_request", parts[1].utf8.count == 8,
+        parts[1].utf8.allSatisfy(\.isDigit)
+    else { throw .malformed(why: "the credential must read `\(key)/DATE/REGION/SERVICE/aws4_request`") }
+    let region = parts[2]
+    let service = parts[3]
+    guard (1...64).contains(region.utf8.count),
+        region.utf8.allSatisfy({ $0.isLowerAlphanumeric || $0 == 0x2D || $0 == 0x2A }),
+        (1...64).contains(service.utf8.count),
+        service.utf8.allSatisfy({ $0.isAlphanumeric || $0 == 0x2D || $0 == 0x2E })
+    else { throw .malformed(why: "the credential's region or service is no such name") }
+    return SigningScope(day: parts[1], region: region, service: service)
 }

@@ -112,7 +112,8 @@ func modeMember(_ mode: Mode) -> JSON.Member? {
 func callerMembers(_ caller: Caller) -> [JSON.Member?] {
     [
         .text("agent", caller.agent.text), .text("session", caller.session.text),
-        .text("strength", caller.strength.rawValue), .claimed("task", caller.task),
+        .text("strength", caller.strength.rawValue), .text("key", caller.issued?.accessKeyID),
+        .claimed("task", caller.task),
         .claimed("reason", caller.reason),
     ]
 }

@@ -220,7 +220,7 @@ private func appendFolded(_ value: String, to out: inout [UInt8]) {
 
 // MARK: - Bytes
 
-private func appendPercentEncoded(_ byte: UInt8, to out: inout [UInt8]) {
+func appendPercentEncoded(_ byte: UInt8, to out: inout [UInt8]) {
     out.append(0x25)
     out.append(hexDigit(byte >> 4))
     out.append(hexDigit(byte & 15))

@@ -5,6 +5,7 @@
 import Deciding
 import Glibc
 import Hashing
+import Identifying
 import Recognizing
 import Recording
 import SigV4
@@ -86,13 +87,47 @@ private let credentials = Credentials(
     secretKey: Secret(Array("bench/secret/of+the/gateway/Zk3v9Qw1Xy7".utf8)),
     sessionToken: nil, expiration: nil)
 private let keys = SigningKeys()
-try measure("signature: \(body.count) B body, \(fields.count - 2) fields") {
+private func signature(_ credentials: Credentials, host: String) -> HeaderSignature {
     let input = SigningInput(
-        method: "POST", path: "/", query: "", pathRule: .normalized,
-        authority: "dynamodb.us-east-1.amazonaws.com",
+        method: "POST", path: "/", query: "", pathRule: .normalized, authority: host,
         fields: Array(fields[1..<(fields.count - 1)]), payload: sha256(body), sendsPayloadHash: false,
         region: "us-east-1", service: "dynamodb")
-    return signByHeaders(input, with: credentials, at: now, keys: keys).fields.count
+    return signByHeaders(input, with: credentials, at: now, keys: keys)
+}
+let signing = try measure("signature: \(body.count) B body, \(fields.count - 2) fields") {
+    signature(credentials, host: "dynamodb.us-east-1.amazonaws.com").fields.count
+}
+
+// The same call as an agent signs it with an issued key: what it costs to know whose it is.
+private let issued: (ring: KeyRing, head: RequestHead) = try {
+    guard let hostKey = HostKey(bytes: [UInt8](repeating: 7, count: 32)) else { preconditionFailure() }
+    let identity = try IssuedIdentity(
+        agent: caller.agent, session: caller.session, task: "JIRA-42", reason: "erase order o-91",
+        owner: "mia@example.com", account: nil, role: nil, issued: now,
+        expires: now.advanced(by: .seconds(28_800)))
+    let keys = hostKey.issue(identity, id: IssuedKeyID(random: (1, 2)))
+    let credentials = Credentials(
+        accessKeyID: keys.accessKeyID, secretKey: keys.secretKey, sessionToken: keys.sessionToken,
+        expiration: nil)
+    let signed = signature(credentials, host: "127.0.0.1:8990").fields
+    return (KeyRing(hostKey), RequestHead(method: "POST", target: "/", fields: [fields[0]] + signed))
+}()
+private var ring = issued.ring
+private let listener = ListenerBinding(agent: caller.agent, session: caller.session)
+let unsigned = try measure("identity: unsigned") {
+    let head = RequestHead(method: "POST", target: "/", fields: fields)
+    return try identify(head, at: listener, keys: &ring, now: now, wall: now).caller(
+        sending: body, content: body, chunks: nil
+    ).agent.text.utf8.count
+}
+let verifying = try measure("verify: issued key, \(body.count) B body, \(fields.count - 2) fields") {
+    try identify(issued.head, at: listener, keys: &ring, now: now, wall: now).caller(
+        sending: body, content: body, chunks: nil
+    ).agent.text.utf8.count
+}
+if let signing, let unsigned, let verifying {
+    let more = verifying - unsigned
+    print("verify: \(more) ns more than an unsigned call, \(more * 100 / signing) % of the signature")
 }
 
 private let request = InboundRequest(

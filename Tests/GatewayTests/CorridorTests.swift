@@ -12,7 +12,7 @@ private let second = ApprovalID(random: 2)
 @Suite("Corridor") struct CorridorTests {
     @Test func `a call that policy allows is recorded, signed and finished`() throws {
         var (walk, desk) = (Walk("GetItem"), try makeDesk())
-        #expect(try walk.take(.head(walk.head), &desk) == "read body")
+        #expect(try walk.take(.head(walk.head, wall: noon), &desk) == "read body")
         #expect(try walk.take(.body(walk.body), &desk) == "record, 0 uses")
         #expect(try walk.take(.durable(EntryID(seq: 4)), &desk) == "sign \(EntryID(seq: 4))")
         #expect(try walk.take(.outcome(outcome(.answered), nil), &desk) == "finish answered")
@@ -36,14 +36,14 @@ private let second = ApprovalID(random: 2)
                     "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261122/us-east-1/dynamodb/"
                         + "aws4_request, SignedHeaders=host, Signature=\(String(repeating: "0", count: 64))")
             ])
-        #expect(try walk.take(.head(signed), &desk) == "refuse: unidentified")
+        #expect(try walk.take(.head(signed, wall: noon), &desk) == "refuse: unidentified")
     }
 
     @Test func `an observing gate sends what policy would deny or hold, and asks nobody`() throws {
         for (operation, would) in [("DeleteItem", "ask"), ("DeleteTable", "deny")] {
             var (walk, desk) = (Walk(operation), try makeDesk())
             desk.mode = .observe
-            _ = try walk.take(.head(walk.head), &desk)
+            _ = try walk.take(.head(walk.head, wall: noon), &desk)
             let action = walk.corridor.step(
                 .body(walk.body), at: try binding(), of: &desk, now: noon)
             guard case .record(let reservation) = consume action else { throw Unexpected() }
@@ -230,7 +230,8 @@ enum Stage: CaseIterable {
     case arriving, readingBody, requesting, waitingForHumans, waitingForOutcome, recording, sent, left
 
     static let events: [(name: String, event: Corridor.Event)] = [
-        ("head", .head(dynamoHead("DeleteItem"))), ("body", .body(itemBody())), ("requested", .requested),
+        ("head", .head(dynamoHead("DeleteItem"), wall: noon)), ("body", .body(itemBody())),
+        ("requested", .requested),
         ("reconsider", .reconsider), ("hold ended", .holdEnded), ("durable", .durable(EntryID(seq: 4))),
         ("log failed", .logFailed), ("outcome", .outcome(outcome(.unknown), nil)), ("gone", .gone),
     ]
@@ -261,7 +262,7 @@ enum Stage: CaseIterable {
         var walk = Walk(invocation: "inv-1")
         switch self {
         case .arriving: break
-        case .readingBody: _ = try walk.take(.head(walk.head), &desk)
+        case .readingBody: _ = try walk.take(.head(walk.head, wall: noon), &desk)
         case .requesting:
             _ = try walk.arrive(&desk)
             desk.room.apply(.requested(try walk.approval(1, desk)))

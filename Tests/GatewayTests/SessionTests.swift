@@ -11,7 +11,7 @@ import Vocabulary
 @Suite("Sessions") struct SessionTests {
     @Test func `a call is refused when its session ends while its body comes`() throws {
         var (walk, desk) = (Walk("GetItem"), try makeDesk())
-        #expect(try walk.take(.head(walk.head), &desk) == "read body")
+        #expect(try walk.take(.head(walk.head, wall: noon), &desk) == "read body")
         try desk.close()
         #expect(try walk.take(.body(walk.body), &desk) == "refuse: session over")
     }

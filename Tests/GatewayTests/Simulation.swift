@@ -109,7 +109,7 @@ final class World {
         let walk = Walk(
             operation, key: "o-\(random.below(3))", invocation: invocation, number: UInt64(id))
         clients[id] = Client(walk: walk, agent: agents[random.below(agents.count)])
-        try take(.head(walk.head), by: id)
+        try take(.head(walk.head, wall: now), by: id)
         try take(.body(walk.body), by: id)
     }
 

@@ -103,7 +103,7 @@ struct Walk {
 
     /// Head and body: what the corridor does then.
     mutating func arrive(_ desk: inout Desk, at now: Instant = noon) throws -> String {
-        _ = try take(.head(head), &desk, at: now)
+        _ = try take(.head(head, wall: now), &desk, at: now)
         return try take(.body(body), &desk, at: now)
     }
 

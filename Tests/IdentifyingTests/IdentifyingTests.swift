@@ -13,6 +13,14 @@ import Vocabulary
         RequestHead(method: "POST", target: target, fields: fields.map { HeaderField($0.0, $0.1) })
     }
 
+    /// The caller of a call that needs no signature.
+    func caller(_ head: RequestHead, at binding: ListenerBinding) throws -> Caller {
+        var keys = KeyRing()
+        let now = Instant(secondsSinceEpoch: 1_795_336_260)
+        return try identify(head, at: binding, keys: &keys, now: now, wall: now).caller(
+            sending: [], content: [], chunks: nil)
+    }
+
     func authorization(_ key: String, scope: String = "20261123/eu-west-1/DynamoDB/aws4_request") -> (
         String, String
     ) {
@@ -20,13 +28,13 @@ import Vocabulary
     }
 
     @Test func `an unsigned call is the listener's agent`() throws {
-        let caller = try identify(head([("Host", "127.0.0.1")]), at: binding)
+        let caller = try caller(head([("Host", "127.0.0.1")]), at: binding)
         #expect(caller.agent == binding.agent && caller.session == binding.session)
         #expect(caller.strength == .listener && caller.scope == nil && caller.task == nil)
     }
 
     @Test func `the dummy key carries region, service, task and reason`() throws {
-        let caller = try identify(
+        let caller = try caller(
             head([
                 authorization("unsigned"),
                 ("X-Amz-Security-Token", "task=JIRA-42;reason=erase%20o-91%3B%20asked"),
@@ -38,24 +46,24 @@ import Vocabulary
     }
 
     @Test func `task and reason come from headers, and the task from the application id last`() throws {
-        let byHeader = try identify(
+        let byHeader = try caller(
             head([
                 ("X-Countersign-Task", "t"), ("X-Countersign-Reason", "r"), ("User-Agent", "Boto3/1 app/a7"),
             ]), at: binding)
         #expect(
             byHeader.task == ClaimedText("t", source: .header)
                 && byHeader.reason == ClaimedText("r", source: .header))
-        let byAgent = try identify(head([("User-Agent", "Boto3/1.43 md/x app/agent7")]), at: binding)
+        let byAgent = try caller(head([("User-Agent", "Boto3/1.43 md/x app/agent7")]), at: binding)
         #expect(byAgent.task == ClaimedText("agent7", source: .userAgent))
     }
 
     @Test("a real AWS key is refused and named by its ends only", arguments: ["AKIA", "ASIA"])
     func realKey(prefix: String) {
         #expect(throws: IdentificationError.realKey(id: "\(prefix)…MPLE")) {
-            try identify(head([authorization("\(prefix)IOSFODNN7EXAMPLE")]), at: binding)
+            try caller(head([authorization("\(prefix)IOSFODNN7EXAMPLE")]), at: binding)
         }
         #expect(throws: IdentificationError.realKey(id: "\(prefix)…MPLE")) {
-            try identify(
+            try caller(
                 head(
                     [],
                     target:
@@ -65,7 +73,7 @@ import Vocabulary
                 at: binding)
         }
         #expect(throws: IdentificationError.realKey(id: "\(prefix)…MPLE")) {
-            try identify(
+            try caller(
                 head([], target: "/b/k?AWSAccessKeyId=\(prefix)IOSFODNN7EXAMPLE&Signature=x"), at: binding)
         }
     }
@@ -91,7 +99,7 @@ import Vocabulary
         ])
     func otherCredential(value: String) {
         #expect(throws: IdentificationError.self) {
-            try identify(head([("Authorization", value)]), at: binding)
+            try caller(head([("Authorization", value)]), at: binding)
         }
     }
 
@@ -110,41 +118,43 @@ import Vocabulary
             ([], "/?X-Amz-Signature=00"),
         ] {
             #expect(throws: IdentificationError.self) {
-                try identify(head(fields, target: target), at: binding)
+                try caller(head(fields, target: target), at: binding)
             }
         }
     }
 
     @Test func `a presigned url by the dummy key is the listener's agent`() throws {
         let scope = "unsigned%2F20261123%2Feu-west-1%2Fs3%2Faws4_request"
-        let caller = try identify(
+        let caller = try caller(
             head(
                 [],
                 target: "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=\(scope)&X-Amz-Signature=00"),
             at: binding)
         #expect(caller.scope == CredentialScope(region: "eu-west-1", service: "s3"))
         #expect(
-            try identify(head([], target: "/b/k?AWSAccessKeyId=unsigned&Signature=a&Expires=1"), at: binding)
-                .scope == nil)
+            try self.caller(
+                head([], target: "/b/k?AWSAccessKeyId=unsigned&Signature=a&Expires=1"), at: binding
+            )
+            .scope == nil)
     }
 
     @Test func `a call from a web page is refused`() {
         for origin in ["https://example.com", "null"] {
             #expect(throws: IdentificationError.self) {
-                try identify(head([("Origin", origin)]), at: binding)
+                try caller(head([("Origin", origin)]), at: binding)
             }
         }
         // An image's address needs no Origin.
         for name in ["Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "sec-fetch-user"] {
             #expect(throws: IdentificationError.self) {
-                try identify(head([(name, "none")], target: "/?Action=DeleteTopic"), at: binding)
+                try caller(head([(name, "none")], target: "/?Action=DeleteTopic"), at: binding)
             }
         }
     }
 
     @Test func `agent text is cut at 500 characters and one past it`() throws {
         for count in [500, 501] {
-            let caller = try identify(
+            let caller = try caller(
                 head([("X-Countersign-Task", String(repeating: "x", count: count))]), at: binding)
             #expect(caller.task?.text.count == 500)
             #expect(caller.task?.text.hasSuffix("…") == (count > 500))

@@ -9,9 +9,15 @@ import Vocabulary
     init() throws { agent = try AgentName(parsing: "support-7") }
 
     func caller(uid: UInt32?, of uids: [UInt32]) throws(IdentificationError) -> Caller {
-        let owner = ListenerBinding.OwnerCheck(uids: uids, uid: uid)
-        return try identify(
-            head, at: ListenerBinding(agent: agent, session: SessionID(random: 7), owner: owner))
+        try caller(by: ListenerBinding.OwnerCheck(uids: uids, uid: uid))
+    }
+
+    func caller(by owner: ListenerBinding.OwnerCheck?) throws(IdentificationError) -> Caller {
+        var keys = KeyRing()
+        let now = Instant(secondsSinceEpoch: 1_795_336_260)
+        let binding = ListenerBinding(agent: agent, session: SessionID(random: 7), owner: owner)
+        return try identify(head, at: binding, keys: &keys, now: now, wall: now).caller(
+            sending: [], content: [], chunks: nil)
     }
 
     @Test func `an unsigned call from a uid of the agent is as strong as that uid`() throws {
@@ -27,7 +33,6 @@ import Vocabulary
     }
 
     @Test func `where no uids are named the listener alone says who calls`() throws {
-        let binding = ListenerBinding(agent: agent, session: SessionID(random: 7))
-        #expect(try identify(head, at: binding).strength == .listener)
+        #expect(try caller(by: nil).strength == .listener)
     }
 }

@@ -53,7 +53,8 @@ struct ApprovalReader {
         guard let node = fields["Approvers"] else {
             issues.add(
                 file, fields.place,
-                "`Approvers` must be stated: a list of groups or people, or a map of counts")
+                "`Approvers` must be stated: a list of groups or people, or a map of counts",
+                .missingField)
             return nil
         }
         let needs: [ApprovalTerms.Quorum.Need]
@@ -78,7 +79,7 @@ struct ApprovalReader {
         }
         guard !needs.isEmpty else {
             if case .map(let entries) = node.content, entries.isEmpty {
-                issues.add(file, node.place, "`Approvers` is empty")
+                issues.add(file, node.place, "`Approvers` is empty", .wrongType)
             }
             return nil
         }
@@ -90,7 +91,8 @@ struct ApprovalReader {
         if !approvers.fulfils([quorum], by: approvers.people.map(\.name)) {
             issues.add(
                 file, node.place,
-                "these approvers can never be met: approvers.yaml has too few people for them")
+                "these approvers can never be met: approvers.yaml has too few people for them",
+                .unmetQuorum)
         }
         return quorum
     }
@@ -102,7 +104,9 @@ struct ApprovalReader {
         if isKnown { return text.text }
         let names = approvers.groups.keys.sorted() + approvers.people.map(\.name.text)
         let near = hint(text.text, names)
-        issues.add(file, text.place, "`\(shown(text.text))` is no group or person of approvers.yaml" + near)
+        issues.add(
+            file, text.place, "`\(shown(text.text))` is no group or person of approvers.yaml" + near,
+            .unknownApprover)
         return nil
     }
 
@@ -113,7 +117,9 @@ struct ApprovalReader {
         switch ApprovalTerms.Scope(rawValue: text.text) {
         case .exact: return
         case .resource, .prefix, .statement:
-            issues.add(file, text.place, "scope `\(text.text)` is not in this version: only `exact` is")
+            issues.add(
+                file, text.place, "scope `\(text.text)` is not in this version: only `exact` is",
+                .laterVersion)
         case nil: issues.add(file, text.place, "`\(shown(text.text))` is no scope: this version has `exact`")
         }
     }
@@ -122,7 +128,8 @@ struct ApprovalReader {
         guard let text = fields.text("Evidence", issues: &issues) else { return }
         issues.add(
             file, text.place,
-            "`Evidence: \(shown(text.text))` is not in this version: reviews are not signed yet")
+            "`Evidence: \(shown(text.text))` is not in this version: reviews are not signed yet",
+            .laterVersion)
     }
 
     private func time(

@@ -1,3 +1,4 @@
+import Hashing
 import Vocabulary
 
 /// Reads `approvers.yaml`.
@@ -11,10 +12,19 @@ func readApprovers(_ root: Node, in file: String, issues: inout IssueList) -> Ap
     for node in elements(top["People"], of: "`People`", in: file, issues: &issues) {
         guard let person = readPerson(node, in: file, issues: &issues) else { continue }
         if people.contains(where: { $0.name == person.name }) {
-            issues.add(file, node.place, "person `\(person.name)` is here twice")
+            issues.add(file, node.place, "person `\(person.name)` is here twice", .duplicateName)
         }
         for uid in person.uids where people.contains(where: { $0.uids.contains(uid) }) {
-            issues.add(file, node.place, "uid \(uid) is two people's: a review must say whose it is")
+            issues.add(
+                file, node.place, "uid \(uid) is two people's: a review must say whose it is", .duplicateName)
+        }
+        for key in person.keys {
+            let other = people.first { $0.keys.contains { $0.blob == key.blob } }
+            guard let other else { continue }
+            issues.add(
+                file, node.place,
+                "key \(key.fingerprint) is also that of `\(other.name)`: a signature must say whose it is",
+                .duplicateName)
         }
         people.append(person)
     }
@@ -28,13 +38,36 @@ private func readPerson(_ node: Node, in file: String, issues: inout IssueList) 
         return nil
     }
     guard let text = fields.text("Name", issues: &issues) else {
-        if fields["Name"] == nil { issues.add(file, node.place, "a person has no `Name`") }
+        if fields["Name"] == nil { issues.add(file, node.place, "a person has no `Name`", .missingField) }
         return nil
     }
     guard let name = approverName(text, in: file, issues: &issues) else { return nil }
     let uids = readUIDs(fields, issues: &issues)
-    let keys = fields.texts("Keys", issues: &issues).map(\.text)
+    let keys = readKeys(fields, issues: &issues)
     return ApproverBook.Person(name: name, uids: uids, keys: keys)
+}
+
+private func readKeys(_ fields: Fields, issues: inout IssueList) -> [SSHPublicKey] {
+    var keys: [SSHPublicKey] = []
+    for text in fields.texts("Keys", issues: &issues) {
+        do throws(SSHKeyFault) {
+            let key = try SSHPublicKey(parsing: text.text)
+            if keys.contains(where: { $0.blob == key.blob }) {
+                issues.add(fields.file, text.place, "key \(key.fingerprint) is here twice", .duplicateName)
+            }
+            keys.append(key)
+        } catch { issues.add(fields.file, text.place, error.description, .badKey) }
+    }
+    return keys
+}
+
+extension SSHPublicKey {
+    /// `SHA256:` and the hash of the key in base 64 without padding, as `ssh-keygen -l` prints it.
+    package var fingerprint: String {
+        var text = Base64.encode(sha256(blob).bytes)
+        while text.hasSuffix("=") { text.removeLast() }
+        return "SHA256:" + text
+    }
 }
 
 private func readGroups(
@@ -43,7 +76,8 @@ private func readGroups(
     guard let node = top["Groups"] else { return [:] }
     guard case .map(let entries) = node.content else {
         issues.add(
-            top.file, node.place, "`Groups` is a map of group names to lists of people, not \(node.kind)")
+            top.file, node.place, "`Groups` is a map of group names to lists of people, not \(node.kind)",
+            .wrongType)
         return [:]
     }
     var groups: [String: [ApproverName]] = [:]
@@ -51,14 +85,18 @@ private func readGroups(
         let key = Fields.Text(text: entry.key, place: entry.place)
         guard let group = approverName(key, in: top.file, issues: &issues) else { continue }
         if people.contains(where: { $0.name == group }) {
-            issues.add(top.file, entry.place, "`\(group)` is a person: a group needs a name of its own")
+            issues.add(
+                top.file, entry.place, "`\(group)` is a person: a group needs a name of its own",
+                .duplicateName)
         }
         var members: Set<ApproverName> = []
         let what = "group `\(group)`"
         for text in Fields.texts(entry.value, of: what, in: top.file, issues: &issues) {
             guard let person = people.first(where: { $0.name.text.utf8.elementsEqual(text.text.utf8) }) else {
                 let near = hint(text.text, people.map(\.name.text))
-                issues.add(top.file, text.place, "`\(shown(text.text))` is not among `People`" + near)
+                issues.add(
+                    top.file, text.place, "`\(shown(text.text))` is not among `People`" + near,
+                    .unknownApprover)
                 continue
             }
             members.insert(person.name)
@@ -84,7 +122,7 @@ func readAgents(
             continue
         }
         guard let text = fields.text("Name", issues: &issues) else {
-            if fields["Name"] == nil { issues.add(file, node.place, "an agent has no `Name`") }
+            if fields["Name"] == nil { issues.add(file, node.place, "an agent has no `Name`", .missingField) }
             continue
         }
         let name: AgentName
@@ -93,7 +131,7 @@ func readAgents(
             continue
         }
         if agents.contains(where: { $0.name == name }) {
-            issues.add(file, node.place, "agent `\(name)` is here twice")
+            issues.add(file, node.place, "agent `\(name)` is here twice", .duplicateName)
         }
         let policies = fields.texts("Policies", issues: &issues)
         attachments += policies.map { Attachment(file: $0.text, place: $0.place, agent: name) }
@@ -117,7 +155,7 @@ struct Attachment {
 /// Adds a fault unless the map says `Countersign: 1`.
 func checkVersion(_ top: Fields, issues: inout IssueList) {
     guard let version = top["Countersign"] else {
-        issues.add(top.file, top.place, "`Countersign: 1` must be stated at the top")
+        issues.add(top.file, top.place, "`Countersign: 1` must be stated at the top", .missingField)
         return
     }
     guard let text = Fields.text(version, of: "`Countersign`", in: top.file, issues: &issues) else { return }
@@ -131,7 +169,7 @@ func checkVersion(_ top: Fields, issues: inout IssueList) {
 func elements(_ node: Node?, of what: String, in file: String, issues: inout IssueList) -> [Node] {
     guard let node else { return [] }
     if case .list(let elements) = node.content { return elements }
-    issues.add(file, node.place, "\(what) is a list, not \(node.kind)")
+    issues.add(file, node.place, "\(what) is a list, not \(node.kind)", .wrongType)
     return []
 }
 

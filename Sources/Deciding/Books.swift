@@ -39,8 +39,8 @@ package struct ApproverBook: Hashable, Sendable {
         package let name: ApproverName
         /// The uids that the control socket may see; no two people share one.
         package let uids: [UInt32]
-        /// SSH public keys, as `authorized_keys` writes them.
-        package let keys: [String]
+        /// The SSH keys that the person's reviews may be signed with; no two people share one.
+        package let keys: [SSHPublicKey]
     }
 
     /// In the order of the file; names are distinct, also from those of groups.

@@ -69,7 +69,7 @@ struct ConditionReader {
     /// refused.
     func read(_ node: Node, issues: inout IssueList) -> [Condition] {
         guard case .map(let operators) = node.content else {
-            issues.add(file, node.place, "`Condition` is a map of operators, not \(node.kind)")
+            issues.add(file, node.place, "`Condition` is a map of operators, not \(node.kind)", .wrongType)
             return []
         }
         var conditions: [Condition] = []
@@ -78,13 +78,15 @@ struct ConditionReader {
             guard case .map(let keys) = entry.value.content, !keys.isEmpty else {
                 issues.add(
                     file, entry.value.place,
-                    "`\(shown(entry.key))` is a map of condition keys, not \(entry.value.kind)")
+                    "`\(shown(entry.key))` is a map of condition keys, not \(entry.value.kind)",
+                    .wrongType)
                 continue
             }
             var seen: Set<String> = []
             for key in keys {
                 guard seen.insert(key.key.asciiLowercased).inserted else {
-                    issues.add(file, key.place, "condition key `\(shown(key.key))` is here twice")
+                    issues.add(
+                        file, key.place, "condition key `\(shown(key.key))` is here twice", .duplicateKey)
                     continue
                 }
                 if let condition = readLine(key, read, issues: &issues) { conditions.append(condition) }
@@ -111,12 +113,14 @@ struct ConditionReader {
             issues.add(
                 file, entry.place,
                 "`\(shown(entry.key))` is no condition operator"
-                    + (hint(name, Self.operators).nonEmpty ?? ": \(known)"))
+                    + (hint(name, Self.operators).nonEmpty ?? ": \(known)"),
+                .badCondition)
             return nil
         }
         if case .null = base.kind, ifExists || quantifier != .single {
             issues.add(
-                file, entry.place, "`Null` stands alone: no set operator and no `IfExists` goes with it")
+                file, entry.place, "`Null` stands alone: no set operator and no `IfExists` goes with it",
+                .badCondition)
             return nil
         }
         return Operator(text: entry.key, base: base, quantifier: quantifier, ifExists: ifExists)
@@ -127,19 +131,19 @@ struct ConditionReader {
         switch Condition.Key.reading(entry.key) {
         case .success(let found): key = found
         case .failure(let fault):
-            issues.add(file, entry.place, fault.message)
+            issues.add(file, entry.place, fault.message, .badCondition)
             return nil
         }
         let what = "`\(shown(entry.key))`"
         if case .own(let own) = key, let fault = misuse(of: own, by: read.base.kind) {
-            issues.add(file, entry.place, "\(what) \(fault)")
+            issues.add(file, entry.place, "\(what) \(fault)", .badCondition)
             return nil
         }
         let texts = Fields.texts(entry.value, of: what, in: file, mayBeEmpty: true, issues: &issues)
         var values = Values()
         for text in texts {
             do { try values.add(text.text, key, read.base.kind) } catch {
-                issues.add(file, text.place, error.message)
+                issues.add(file, text.place, error.message, .badCondition)
             }
         }
         guard values.count == texts.count, !texts.isEmpty else { return nil }

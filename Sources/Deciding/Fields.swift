@@ -21,7 +21,7 @@ struct Fields {
         issues: inout IssueList
     ) {
         guard case .map(let entries) = node.content else {
-            issues.add(file, node.place, "\(what) is a map of keys, not \(node.kind)")
+            issues.add(file, node.place, "\(what) is a map of keys, not \(node.kind)", .wrongType)
             return nil
         }
         for index in entries.indices where !keys.contains(where: { $0.hasBytes(of: entries[index].key) }) {
@@ -31,7 +31,7 @@ struct Fields {
                 isLater
                 ? "`\(entry.key)` is not in this version"
                 : "\(what) has no key `\(shown(entry.key))`" + hint(entry.key, keys)
-            issues.add(file, entry.place, fault)
+            issues.add(file, entry.place, fault, isLater ? .laterVersion : .unknownField)
         }
         (self.file, self.place, self.entries) = (file, node.place, entries)
     }
@@ -63,10 +63,11 @@ struct Fields {
     ) -> Text? {
         switch node.content {
         case .text(let text, _) where !text.isEmpty: return Text(text: text, place: node.place)
-        case .text: issues.add(file, node.place, "\(what()) is empty")
+        case .text: issues.add(file, node.place, "\(what()) is empty", .wrongType)
         case .map(let entries) where entries.count == 1 && entries[0].value.kind == "nothing":
-            issues.add(file, node.place, "`\(shown(entries[0].key)):` ends in a colon: put it in quotes")
-        case .list, .map: issues.add(file, node.place, "\(what()) is text, not \(node.kind)")
+            issues.add(
+                file, node.place, "`\(shown(entries[0].key)):` ends in a colon: put it in quotes", .wrongType)
+        case .list, .map: issues.add(file, node.place, "\(what()) is text, not \(node.kind)", .wrongType)
         }
         return nil
     }
@@ -84,7 +85,7 @@ struct Fields {
             return text(node, of: what(), in: file, issues: &issues)
         }
         guard case .list(let elements) = node.content else { return one(node).map { [$0] } ?? [] }
-        if elements.isEmpty { issues.add(file, node.place, "\(what()) is an empty list") }
+        if elements.isEmpty { issues.add(file, node.place, "\(what()) is an empty list", .wrongType) }
         return elements.compactMap(one)
     }
 }

@@ -18,7 +18,7 @@ private func fault(_ error: JSONError, in source: SourceText) -> ReadFault {
         return ReadFault(source.place(at: offset), "not JSON at \(text)")
     case .badText(let offset): return ReadFault(source.place(at: offset), "text that is not Unicode")
     case .duplicateName(let name, let offset):
-        return ReadFault(source.place(at: offset), "key `\(shown(name))` is here twice")
+        return ReadFault(source.place(at: offset), "key `\(shown(name))` is here twice", .duplicateKey)
     case .tooDeep(let offset):
         return ReadFault(source.place(at: offset), "more than \(Node.Limit.depth) levels deep")
     case .tooMany(let offset):

@@ -60,7 +60,8 @@ struct LimitReader {
             return nil
         }
         guard approval.isStated else {
-            issues.add(file, place, "`Beyond: ask` needs an `Approval` that says who may approve")
+            issues.add(
+                file, place, "`Beyond: ask` needs an `Approval` that says who may approve", .missingField)
             return nil
         }
         return approval.terms.map { .ask($0) }
@@ -93,7 +94,8 @@ struct LimitReader {
     private func window(_ fields: Fields, issues: inout IssueList) -> Duration? {
         guard let text = fields.text("Per", issues: &issues) else {
             if fields["Per"] == nil {
-                issues.add(file, fields.place, "`Per` must be stated: the window, as `1m` or `1h`")
+                issues.add(
+                    file, fields.place, "`Per` must be stated: the window, as `1m` or `1h`", .missingField)
             }
             return nil
         }

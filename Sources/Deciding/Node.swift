@@ -80,10 +80,10 @@ struct Node: Sendable {
 struct ReadFault: Error {
     let place: Place
     let message: String
+    let rule: LoadRule
 
-    init(_ place: Place, _ message: String) {
-        self.place = place
-        self.message = message
+    init(_ place: Place, _ message: String, _ rule: LoadRule = .badSyntax) {
+        (self.place, self.message, self.rule) = (place, message, rule)
     }
 }
 

@@ -11,12 +11,17 @@ package struct PolicyError: Error, Sendable, Hashable, CustomStringConvertible {
         package let column: Int
         /// Lower case, no full stop, names the text at fault and the way out.
         package let message: String
+        /// Which kind of fault it is.
+        package let rule: LoadRule
 
-        package init(file: String, line: Int, column: Int, message: String) {
+        package init(
+            file: String, line: Int, column: Int, message: String, rule: LoadRule = .doesNotLoad
+        ) {
             self.file = file
             self.line = line
             self.column = column
             self.message = message
+            self.rule = rule
         }
 
         /// `orders.yaml:4:11: statement has no …`, as compilers write it.
@@ -43,8 +48,11 @@ package struct PolicyError: Error, Sendable, Hashable, CustomStringConvertible {
 struct IssueList {
     private(set) var issues: [PolicyError.Issue] = []
 
-    mutating func add(_ file: String, _ place: Place, _ message: String) {
-        issues.append(.init(file: file, line: place.line, column: place.column, message: message))
+    mutating func add(
+        _ file: String, _ place: Place, _ message: String, _ rule: LoadRule = .doesNotLoad
+    ) {
+        issues.append(
+            .init(file: file, line: place.line, column: place.column, message: message, rule: rule))
     }
 }
 

@@ -20,7 +20,7 @@ struct PolicyLoader {
         var roots: [(file: String, root: Node)] = []
         for (index, file) in files.enumerated() {
             if index > 0, file.name.utf8.elementsEqual(files[index - 1].name.utf8) {
-                issues.add(file.name, .start, "the file is here twice")
+                issues.add(file.name, .start, "the file is here twice", .duplicateName)
             }
             if let root = read(file) { roots.append((file.name, root)) }
         }
@@ -62,11 +62,11 @@ struct PolicyLoader {
             return nil
         }
         if file.name.utf8.elementsEqual("accounts.yaml".utf8) {
-            issues.add(file.name, .start, "`accounts.yaml` is not in this version")
+            issues.add(file.name, .start, "`accounts.yaml` is not in this version", .laterVersion)
             return nil
         }
         do { return try Deciding.readDocument(named: file.name, file.bytes) } catch {
-            issues.add(file.name, error.place, error.message)
+            issues.add(file.name, error.place, error.message, error.rule)
             return nil
         }
     }
@@ -80,7 +80,7 @@ struct PolicyLoader {
         let isPlain = file.utf8.reversed().starts(with: ".json".utf8.reversed()) && top["Countersign"] == nil
         if isPlain {
             if top["Version"] == nil {
-                issues.add(file, top.place, "`\"Version\": \"2012-10-17\"` must be stated")
+                issues.add(file, top.place, "`\"Version\": \"2012-10-17\"` must be stated", .missingField)
             }
         } else {
             checkVersion(top, issues: &issues)
@@ -94,7 +94,7 @@ struct PolicyLoader {
         guard let id = documentID(top, in: file, isPlain: isPlain) else { return }
         let agents = documentAgents(top, attached: attached)
         guard let node = top["Statement"] else {
-            issues.add(file, top.place, "`Statement` must be stated")
+            issues.add(file, top.place, "`Statement` must be stated", .missingField)
             return
         }
         var nodes = [node]
@@ -121,7 +121,9 @@ struct PolicyLoader {
         } else {
             guard top["Id"] == nil else { return nil }
             guard isPlain else {
-                issues.add(file, top.place, "`Id` must be stated: decisions name their statements by it")
+                issues.add(
+                    file, top.place, "`Id` must be stated: decisions name their statements by it",
+                    .missingField)
                 return nil
             }
             text = Fields.Text(
@@ -133,7 +135,7 @@ struct PolicyLoader {
             return nil
         }
         if let other = documents.first(where: { $0.id.hasBytes(of: text.text) }) {
-            issues.add(file, text.place, "`Id` `\(text.text)` is also that of \(other.file)")
+            issues.add(file, text.place, "`Id` `\(text.text)` is also that of \(other.file)", .duplicateName)
             return nil
         }
         return text.text
@@ -153,7 +155,8 @@ struct PolicyLoader {
         if attached.isEmpty {
             issues.add(
                 top.file, top.place,
-                "`Agents` must be stated: `[\"*\"]` for all, or attach the file to an agent in agents.yaml"
+                "`Agents` must be stated: `[\"*\"]` for all, or attach the file to an agent in agents.yaml",
+                .missingField
             )
         }
         return attached.map { Fields.Text(text: $0.agent.text, place: top.place) }

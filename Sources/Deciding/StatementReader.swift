@@ -73,7 +73,9 @@ struct StatementReader {
         }
         guard let text = fields.text("Sid", issues: &issues) else {
             if fields["Sid"] == nil {
-                issues.add(file, fields.place, "`Sid` must be stated: decisions name the statement by it")
+                issues.add(
+                    file, fields.place, "`Sid` must be stated: decisions name the statement by it",
+                    .missingField)
             }
             return nil
         }
@@ -83,7 +85,7 @@ struct StatementReader {
             return nil
         }
         guard sids.insert(ExactText(text.text)).inserted else {
-            issues.add(file, text.place, "`Sid` `\(text.text)` is here twice")
+            issues.add(file, text.place, "`Sid` `\(text.text)` is here twice", .duplicateName)
             return nil
         }
         return text.text
@@ -91,7 +93,9 @@ struct StatementReader {
 
     private func readRule(_ fields: Fields, issues: inout IssueList) -> (Statement.Rule, Limit?)? {
         guard let text = fields.text("Effect", issues: &issues) else {
-            if fields["Effect"] == nil { issues.add(file, fields.place, "`Effect` must be stated") }
+            if fields["Effect"] == nil {
+                issues.add(file, fields.place, "`Effect` must be stated", .missingField)
+            }
             return nil
         }
         guard let effect = Effect.allCases.first(where: { $0.rawValue.hasBytes(of: text.text) }) else {
@@ -132,7 +136,8 @@ struct StatementReader {
         case .allowWithApproval, .requireApproval:
             if approval == nil {
                 issues.add(
-                    file, text.place, "`\(effect.rawValue)` needs an `Approval` that says who may approve")
+                    file, text.place, "`\(effect.rawValue)` needs an `Approval` that says who may approve",
+                    .missingField)
             }
             guard let terms else { return nil }
             return (effect == .allowWithApproval ? .allowWithApproval(terms) : .requireApproval(terms), limit)
@@ -161,7 +166,8 @@ struct StatementReader {
     private func checkLog(_ fields: Fields, issues: inout IssueList) {
         guard let text = fields.text("Log", issues: &issues) else { return }
         if text.text.utf8.elementsEqual("digest".utf8) {
-            issues.add(file, text.place, "`Log: digest` is not in this version: entries are full")
+            issues.add(
+                file, text.place, "`Log: digest` is not in this version: entries are full", .laterVersion)
         } else if !text.text.utf8.elementsEqual("full".utf8) {
             issues.add(file, text.place, "`Log` is `full`, not `\(shown(text.text))`")
         }
@@ -175,7 +181,8 @@ struct StatementReader {
             scope.exceptsActions = key.hasBytes(of: "NotAction")
             scope.actions = fields.texts(key, issues: &issues).compactMap { text in
                 do throws(PatternFault) { return try actions.pattern(text.text) } catch {
-                    issues.add(file, text.place, "action `\(shown(text.text))`: \(error.message)")
+                    issues.add(
+                        file, text.place, "action `\(shown(text.text))`: \(error.message)", .unknownAction)
                     return nil
                 }
             }
@@ -185,7 +192,9 @@ struct StatementReader {
             scope.resources = fields.texts(key, issues: &issues).compactMap { text in
                 do throws(PatternFault) { return try ResourcePattern(parsing: text.text, heads: heads) } catch
                 {
-                    issues.add(file, text.place, "resource `\(shown(text.text))`: \(error.message)")
+                    issues.add(
+                        file, text.place, "resource `\(shown(text.text))`: \(error.message)",
+                        .malformedResource)
                     return nil
                 }
             }
@@ -200,7 +209,8 @@ struct StatementReader {
         switch (fields[keys.0], fields[keys.1]) {
         case (.some, nil): return keys.0
         case (nil, .some): return keys.1
-        case (nil, nil): issues.add(file, fields.place, "`\(keys.0)` or `\(keys.1)` must be stated")
+        case (nil, nil):
+            issues.add(file, fields.place, "`\(keys.0)` or `\(keys.1)` must be stated", .missingField)
         case (.some, .some): issues.add(file, fields.place, "`\(keys.0)` and `\(keys.1)` exclude each other")
         }
         return nil

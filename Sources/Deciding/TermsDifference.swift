@@ -118,13 +118,13 @@ extension PolicyDiff.BookChange {
                     found.append(.init(name: name, change: "lost \(person.name)", widens: false))
                     continue
                 }
-                let (uids, keys) = (
-                    Set(now.uids).subtracting(person.uids), Set(now.keys).subtracting(person.keys)
-                )
+                // A key is its bytes: another comment on it changes nothing.
+                let (own, old) = (Set(now.keys.map(\.blob)), Set(person.keys.map(\.blob)))
+                let (uids, keys) = (Set(now.uids).subtracting(person.uids), own.subtracting(old))
                 if !uids.isEmpty || !keys.isEmpty {
                     found.append(
                         .init(name: name, change: "\(person.name) has more uids or keys", widens: true))
-                } else if Set(now.uids) != Set(person.uids) || Set(now.keys) != Set(person.keys) {
+                } else if Set(now.uids) != Set(person.uids) || own != old {
                     found.append(
                         .init(name: name, change: "\(person.name) has fewer uids or keys", widens: false))
                 }

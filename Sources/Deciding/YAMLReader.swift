@@ -108,7 +108,7 @@ private struct YAMLReader {
                 isNew = seen.insert(ExactText(key.text)).inserted
             }
             guard isNew else {
-                throw ReadFault(key.place, "key `\(shown(key.text))` is here twice")
+                throw ReadFault(key.place, "key `\(shown(key.text))` is here twice", .duplicateKey)
             }
             let value = try node(from: try next(), depth: depth + 1)
             entries.append(.init(key: key.text, place: key.place, value: value))

@@ -54,21 +54,11 @@ package func checkPolicies(
 }
 
 private func check(_ path: String, at: Instant) -> PolicyCheck {
-    var (files, ignoring) = ([PolicyFile](), PolicyFile?.none)
     do throws(FileError) {
-        for name in try listFolder(path) {
-            if PolicyFile.isRead(name) {
-                files.append(
-                    PolicyFile(
-                        name: name, bytes: try readFile("\(path)/\(name)", limit: 1 << 20, isGuarded: true)))
-            } else if name == "check", try listFolder("\(path)/check").contains("ignore.yaml") {
-                let name = "check/ignore.yaml"
-                ignoring = PolicyFile(
-                    name: name, bytes: try readFile("\(path)/\(name)", limit: 1 << 20, isGuarded: true))
-            }
-        }
+        let folder = try PolicyFolder(path)
+        return PolicyCheck(
+            try folder.read(), ignoring: try folder.file("check/ignore.yaml"), catalog: .builtIn, at: at)
     } catch { return PolicyCheck(unreadable: "", error.description) }
-    return PolicyCheck(files, ignoring: ignoring, catalog: .builtIn, at: at)
 }
 
 /// The file of a finding as it is found from where the command runs.

@@ -69,28 +69,42 @@ struct PolicyFolder: ~Copyable {
         var byteCount = 0
         for bytes in try names() {
             let name = String(decoding: bytes, as: UTF8.self)
-            let place = "\(path)/\(shown(name))"
             guard name.utf8.elementsEqual(bytes), shown(name).utf8.elementsEqual(bytes) else {
-                throw FileError(place, "has a name with characters that cannot be shown: rename it")
+                throw FileError(
+                    "\(path)/\(shown(name))", "has a name with characters that cannot be shown: rename it")
             }
-            let file = openat(descriptor, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
-            guard file >= 0 else {
-                throw errno == ELOOP
-                    ? FileError(
-                        place,
-                        "is a symbolic link: a policy is a file of the folder itself; "
-                            + "the folder may be reached by a link")
-                    : FileError(place, "cannot be opened", errno: errno)
+            guard let file = try file(name) else {
+                throw FileError("\(path)/\(name)", "cannot be opened", errno: ENOENT)
             }
-            defer { close(file) }
-            let content = try readFile(file, place, limit: 1 << 20, isGuarded: true)
-            byteCount += content.count
+            byteCount += file.bytes.count
             guard byteCount <= Self.byteCountMax else {
                 throw FileError(path, "holds more than \(Self.byteCountMax) bytes of policies")
             }
-            files.append(PolicyFile(name: name, bytes: content))
+            files.append(file)
         }
         return files
+    }
+
+    /// The file `name` of the folder, or of one in it; nil where there is none.
+    ///
+    /// - Throws: ``FileError`` as ``read()`` does.
+    func file(_ name: String) throws(FileError) -> PolicyFile? {
+        let place = "\(path)/\(name)"
+        let file = openat(descriptor, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+        guard file >= 0 else {
+            switch errno {
+            case ENOENT, ENOTDIR: return nil
+            case ELOOP:
+                throw FileError(
+                    place,
+                    "is a symbolic link: a policy is a file of the folder itself; "
+                        + "the folder may be reached by a link")
+            default: throw FileError(place, "cannot be opened", errno: errno)
+            }
+        }
+        defer { close(file) }
+        return PolicyFile(
+            name: name, bytes: try readFile(file, place, limit: 1 << 20, isGuarded: true))
     }
 
     /// The state of the folder; nil when it cannot be told.

@@ -114,9 +114,9 @@ def test_what_does_not_load_is_two_and_a_finding_in_every_form(tmp_path):
     folder = shipped(tmp_path, team=ALL.replace('"*", R', "s3:GetObjct, R"))
     run = policy_check(folder)
     assert run.returncode == 2
-    assert "team.yaml:5:39: error: action `s3:GetObjct`: no IAM action matches: did you mean `s3:GetObject`? [does-not-load]" in run.stdout
+    assert "team.yaml:5:39: error: action `s3:GetObjct`: no IAM action matches: did you mean `s3:GetObject`? [unknown-action-pattern]" in run.stdout
     report = json.loads(policy_check(folder, "--json").stdout)
-    assert not report["loaded"] and [f["rule"] for f in report["findings"]] == ["does-not-load"]
+    assert not report["loaded"] and [f["rule"] for f in report["findings"]] == ["unknown-action-pattern"]
     run = policy_check(folder, "--format", "sarif")
     assert run.returncode == 2
     sarif = check_sarif(json.loads(run.stdout))

@@ -47,9 +47,10 @@ struct CoveringIndex: Sendable {
     }
 
     /// The places of the statements of `effects` that may cover `statement`, itself among them; of those that
-    /// cover it in action `number` alone where one is given.
+    /// cover it in action `number` and on its pattern `resource` alone where one is given.
     func candidates(
-        for statement: LintedStatement, of number: Int? = nil, with effects: [Effect], in catalog: LintCatalog
+        for statement: LintedStatement, of number: Int? = nil, on resource: ResourcePattern? = nil,
+        with effects: [Effect], in catalog: LintCatalog
     ) -> [Int] {
         var actions = ["*"]
         if let number = number ?? (statement.actions.isOpen ? nil : statement.actions.numbers.first) {
@@ -57,7 +58,8 @@ struct CoveringIndex: Sendable {
             actions += ["\(action.prefix):", "\(action.prefix):\(action.name.asciiLowercased)"]
         }
         let scope = statement.scope
-        let own = scope.exceptsResources ? [] : scope.resources.first.map { head(of: $0.text) } ?? []
+        let pattern = resource ?? (scope.exceptsResources ? nil : scope.resources.first)
+        let own = pattern.map { head(of: $0.text) } ?? []
         var found: [Int] = []
         var seen: Set<Int> = []
         let keys = effects.flatMap { effect in actions.map { Key(effect: effect, action: $0) } }
@@ -111,7 +113,8 @@ extension LintedStatement {
         }
     }
 
-    private func conditionsCover(_ other: LintedStatement) -> Bool {
+    /// Whether it has no condition that `other` does not have.
+    func conditionsCover(_ other: LintedStatement) -> Bool {
         scope.conditions.count <= other.scope.conditions.count
             && scope.conditions.allSatisfy { one in other.scope.conditions.contains(where: one.isSame) }
     }
@@ -125,6 +128,14 @@ extension LintedStatement {
         return other.scope.resources.allSatisfy { narrow in
             scope.resources.contains { $0.covers(narrow, thatPermits: other.permits) }
         }
+    }
+
+    /// Whether every call of `other` that needs action `number` on `resource`, a pattern of its own, is one
+    /// that this statement matches.
+    func covers(_ other: LintedStatement, action number: Int, on resource: ResourcePattern) -> Bool {
+        guard agentsCover(other), actions.contains(number), conditionsCover(other) else { return false }
+        if scope.exceptsResources { return isForAll }
+        return scope.resources.contains { $0.covers(resource, thatPermits: other.permits) }
     }
 
     /// Whether `Resource` says `*`.

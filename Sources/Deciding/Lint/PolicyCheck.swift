@@ -3,13 +3,13 @@ import Vocabulary
 
 /// What `policy check` finds in a folder of policies.
 package struct PolicyCheck: Sendable {
-    /// The rule of what keeps a set from being served. It has no function: loading finds it.
-    package static let loadRule = LintRule(
-        "does-not-load", .error, "what keeps the set from being served"
-    ) { _ in [] }
+    /// The rules of what keeps a set from being served. They have no function: loading finds it.
+    package static let loadRules = LoadRule.allCases.map { rule in
+        LintRule(rule.rawValue, .error, rule.summary) { _ in [] }
+    }
 
     /// Every rule there is.
-    package static let rules = [loadRule] + LintRule.all + [IgnoreList.unusedRule]
+    package static let rules = loadRules + LintRule.all + [IgnoreList.unusedRule]
 
     /// In the order of files and lines; those that check/ignore.yaml covers are among them.
     package let findings: [Finding]
@@ -43,7 +43,7 @@ package struct PolicyCheck: Sendable {
     private init(faults: [PolicyError.Issue]) {
         let findings = faults.map { issue in
             Finding(
-                rule: Self.loadRule.id, level: .error, file: issue.file, line: issue.line,
+                rule: issue.rule.rawValue, level: .error, file: issue.file, line: issue.line,
                 column: issue.column, statement: nil, text: "", message: issue.message, suggestion: "")
         }
         self.init(findings: findings, statementCount: 0, isLoaded: false)

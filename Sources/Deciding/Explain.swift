@@ -82,15 +82,17 @@ package struct Explanation: Sendable {
     package let decision: Decision
 }
 
-/// Why `policy` decides a call as it does, with no grant at hand; `limits` is what was sent before.
+/// Why `policy` decides a call as it does, with no grant at hand; `limits` is what was sent before, `host`
+/// that of the gate, nil where it is not known.
 ///
 /// Tries every statement, also those that `decide` need not look at, with the same functions.
 package func explain(
-    _ meaning: Meaning, caller: Caller, under policy: PolicySet, limits: LimitBook = LimitBook(), at: Instant
+    _ meaning: Meaning, caller: Caller, under policy: PolicySet, limits: LimitBook = LimitBook(),
+    host: String? = nil, at: Instant
 ) -> Explanation {
     var met = MetLimits(meaning, caller: caller, book: limits, at: at)
     let pairs = meaning.judgedPairs.map { pair in
-        let context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair)
+        let context = ConditionContext(meaning: meaning, caller: caller, at: at, pair: pair, host: host)
         let resource = ResourceText(pair.resource)
         let trials = policy.statements.map {
             Explanation.Trial($0, on: resource, in: context, limits: limits)
@@ -113,7 +115,7 @@ package func explain(
     return Explanation(
         meaning: meaning, caller: caller, pairs: pairs,
         decision: decide(
-            meaning, caller: caller, under: policy, grants: GrantBook(), limits: limits, at: at))
+            meaning, caller: caller, under: policy, grants: GrantBook(), limits: limits, host: host, at: at))
 }
 
 extension Explanation.PairDecision {
@@ -228,7 +230,8 @@ extension ConditionContext {
         case .unknown:
             let name: String
             switch key {
-            case .own(.host): return .unknown(why: "which host the gate runs on is not known here")
+            case .own(.host):
+                return .unknown(why: "which host the gate runs on is not known here: --host says it")
             case .own: return .unknown(why: "AWS does not say which level \(pair.action) has")
             case .request(let request): name = request
             }

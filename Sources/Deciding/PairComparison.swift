@@ -148,6 +148,11 @@ struct PairComparison {
         attempt(Resource("arn:aws:\(pair.action.prefix):us-east-1:111122223333:x"), isOrdinary: false)
         attempt(.star, isOrdinary: false)
         attempt(.unknown, isOrdinary: false)
+        let named = EntitiesByName(shapes)
+        if !named.isComplete {
+            outcome.gaps.insert("roles and users that a request names without their path")
+        }
+        for resource in named.resources { attempt(resource, isOrdinary: false) }
         if !outcome.findings.contains(where: \.kind.widens) {
             let partly = classes.texts(of: shapes, .withUnknown, about: about)
             if !partly.isComplete { outcome.gaps.insert("resources that a request names only in part") }

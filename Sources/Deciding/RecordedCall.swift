@@ -50,11 +50,13 @@ package struct RecordedCall: Sendable {
     /// The digest of the call that was made: what tells a repeat from another call.
     package let digest: Digest
     package let gaps: Gaps
+    /// The host of the gate that judged it, as its `start` entry says; nil where the log does not say.
+    package let host: String?
 
     package init(
         caller: Caller, at: Instant, service: String, operation: String, account: String, region: String,
         wireProtocol: WireProtocol?, pairs: [JudgedPair], itemCount: Int, bodyByteCount: Int,
-        vendsCredentials: Bool, bar: SendingBar?, digest: Digest, gaps: Gaps
+        vendsCredentials: Bool, bar: SendingBar?, digest: Digest, gaps: Gaps, host: String? = nil
     ) {
         self.caller = caller
         self.at = at
@@ -70,6 +72,7 @@ package struct RecordedCall: Sendable {
         self.bar = bar
         self.digest = digest
         self.gaps = gaps
+        self.host = host
     }
 
     /// Whether `key` may have had a value, for a pair with `keys`, that the entry does not say.
@@ -77,8 +80,7 @@ package struct RecordedCall: Sendable {
         switch key {
         case .own(.task): gaps.isTaskCut
         case .own(.wireProtocol): wireProtocol == nil
-        // The log's `start` entries have it, not each call's.
-        case .own(.host): true
+        case .own(.host): host == nil
         case .own: false
         case .request(let name):
             unrecorded.contains(name)
@@ -240,7 +242,7 @@ extension RecordedCall {
     private func said(of group: Group, under policy: PolicySet) -> Replayed {
         let meaning = meaning(of: group)
         func decided(by set: PolicySet) -> Replayed {
-            Replayed(decide(meaning, caller: caller, under: set, grants: GrantBook(), at: at))
+            Replayed(decide(meaning, caller: caller, under: set, grants: GrantBook(), host: host, at: at))
         }
         let (doubtful, others) = doubtful(group, meaning, under: policy)
         if doubtful.isEmpty { return decided(by: policy) }
@@ -265,10 +267,13 @@ extension RecordedCall {
     ) -> (doubtful: [(statement: Statement, keys: [String])], others: [Statement]) {
         let hasGaps =
             gaps.areKeysCut || gaps.isTaskCut || wireProtocol == nil || !group.unrecorded.isEmpty
-            || policy.asksHost
+            || policy.asksHost && host == nil
         guard hasGaps else { return ([], []) }
         let contexts = meaning.pairs.map {
-            (ConditionContext(meaning: meaning, caller: caller, at: at, pair: $0), ResourceText($0.resource))
+            (
+                ConditionContext(meaning: meaning, caller: caller, at: at, pair: $0, host: host),
+                ResourceText($0.resource)
+            )
         }
         var places: Set<Int> = []
         for pair in meaning.pairs { places.formUnion(policy.candidates(for: pair)) }

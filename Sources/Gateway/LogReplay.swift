@@ -73,9 +73,12 @@ func replayLog(
     var span = LogSpan()
     do {
         var entries = try LogEntries(folder: selection.folder)
+        // A gate's own calls follow its start.
+        var host: String?
         while let entry = try entries.next() {
+            if entry.type == .start { host = entry["host"]?.string }
             let replayed: ReplayedEntry
-            do { replayed = try ReplayedEntry(entry) } catch { throw entries.bad("\(error)") }
+            do { replayed = try ReplayedEntry(entry, host: host) } catch { throw entries.bad("\(error)") }
             switch replayed {
             case .calls(let call, let count):
                 guard selection.holds(call.caller.agent, at: entry.at) else { continue }

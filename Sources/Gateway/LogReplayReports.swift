@@ -23,7 +23,7 @@ package struct ReplayReport: Sendable {
 /// - Throws: ``ConfigurationError`` for policies that cannot be read, ``LogReadingError`` for a log that
 ///   cannot, or is not what was written.
 package func replayPolicies(
-    from old: String, to new: String, over selection: LogSelection
+    from old: PolicyPlace, to new: PolicyPlace, over selection: LogSelection
 ) throws -> ReplayReport {
     var changes = ReplayedChanges(from: try loadPolicies(old), to: try loadPolicies(new))
     let span = try replayLog(selection) { call, count, entry in

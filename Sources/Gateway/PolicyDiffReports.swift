@@ -22,10 +22,12 @@ package struct PolicyDiffReport: Sendable {
     package let widens: Bool
 }
 
-/// What the policies of the folder `new` decide otherwise than those of the folder `old`.
+/// What the policies at `new` decide otherwise than those at `old`.
 ///
 /// - Throws: ``ConfigurationError`` for policies that cannot be read, with every fault found.
-package func diffPolicies(from old: String, to new: String) throws(ConfigurationError) -> PolicyDiffReport {
+package func diffPolicies(
+    from old: PolicyPlace, to new: PolicyPlace
+) throws(ConfigurationError) -> PolicyDiffReport {
     let (before, after) = (try loadPolicies(old), try loadPolicies(new))
     let diff = PolicyDiff(from: before, to: after)
     let page = PolicyDiffPage(diff: diff, before: before, after: after)

@@ -22,17 +22,18 @@ package struct PolicyQuestion: Sendable {
     package let task: String?
     /// The moment that the call is judged at.
     package let at: Instant
+    /// The host of the gate, for `countersign:Host`; nil where it is not known.
+    package let host: String?
     /// How long the client may take.
     package let limit: Duration
 
     /// A question with these parts.
     package init(
         _ subject: Subject, agent: String?, policies: String, strength: IdentityStrength, task: String?,
-        at: Instant,
-        limit: Duration
+        at: Instant, host: String?, limit: Duration
     ) {
         (self.subject, self.agent, self.policies) = (subject, agent, policies)
-        (self.strength, self.task, self.at, self.limit) = (strength, task, at, limit)
+        (self.strength, self.task, self.at, self.host, self.limit) = (strength, task, at, host, limit)
     }
 }
 
@@ -114,7 +115,8 @@ package func explainPolicies(
             switch call {
             case .recognized(let meaning, let caller, let isAnswered):
                 .recognized(
-                    explain(meaning, caller: caller, under: policy, at: question.at), isAnswered: isAnswered)
+                    explain(meaning, caller: caller, under: policy, host: question.host, at: question.at),
+                    isAnswered: isAnswered)
             case .refused(let refusal): .refused(refusal)
             }
         return ExplainedCall(what: what, count: count)

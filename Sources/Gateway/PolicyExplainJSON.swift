@@ -10,6 +10,7 @@ extension PolicyExplanation {
             "verdict": .string(verdict.rawValue), "agent": .string(agent.text),
             "strength": .string(question.strength.rawValue),
             "task": question.task.map { .string($0) } ?? .null, "at": .string(question.at.description),
+            "host": question.host.map { .string($0) } ?? .null,
             "policies": .string(question.policies), "policy_digest": .string(policy.digest.hex),
             "account": recognition.account.map { .string($0) } ?? .null,
             "region": recognition.region.map { .string($0) } ?? .null,

@@ -16,8 +16,9 @@ extension PolicyExplanation {
     package func text(listsAll: Bool, verbose: Bool) -> String {
         let strength = question.strength == .listener ? "" : " (\(question.strength.rawValue))"
         let task = question.task.map { ", task \(quoted($0))" } ?? ""
+        let host = question.host.map { ", on host \(quoted($0))" } ?? ""
         var blocks = [
-            "agent \(agent)\(strength)\(task), at \(question.at), under \(policy.statements.count) "
+            "agent \(agent)\(strength)\(task)\(host), at \(question.at), under \(policy.statements.count) "
                 + "statements of `\(question.policies)`"
         ]
         for (number, call) in calls.enumerated() {

@@ -11,25 +11,25 @@ package enum ReplayedEntry: Sendable {
     /// No call, or one that another entry stands for.
     case none
 
-    /// What `entry` is.
+    /// What `entry` is; `host` is that of the gate that wrote it, as its last `start` entry says.
     ///
     /// An approval is one call, however often the agent came back for its answer: what else names it is no
     /// call of its own, but for the second and further uses of its grant.
     ///
     /// - Throws: ``MemberError`` for an entry that does not hold what its type must.
-    package init(_ entry: StoredEntry) throws(MemberError) {
+    package init(_ entry: StoredEntry, host: String? = nil) throws(MemberError) {
         let json = entry.json
         switch entry.type {
         case .request:
             let first = json["uses"]?.array?.first
             self =
                 first.map { $0["use"] == 1 } ?? false
-                ? .none : .calls(try RecordedCall(json, of: entry, requester: json), count: 1)
+                ? .none : .calls(try RecordedCall(json, of: entry, requester: json, host: host), count: 1)
         case .approval:
             guard let what = json["what"], let requester = json["requester"] else {
                 throw MemberError(member: json["what"] == nil ? "what" : "requester")
             }
-            self = .calls(try RecordedCall(what, of: entry, requester: requester), count: 1)
+            self = .calls(try RecordedCall(what, of: entry, requester: requester, host: host), count: 1)
         case .denied:
             let count = json["count"].map { $0.integer.flatMap { Int(exactly: $0) } ?? 0 } ?? 1
             guard count > 0 else { throw MemberError(member: "count") }
@@ -43,7 +43,7 @@ package enum ReplayedEntry: Sendable {
             } else if isAnswer {
                 self = .none
             } else {
-                self = .calls(try RecordedCall(json, of: entry, requester: json), count: count)
+                self = .calls(try RecordedCall(json, of: entry, requester: json, host: host), count: count)
             }
         case .start, .policy, .session, .approvalEnd, .review, .grant, .grantEnd, .ownCall, .outcome,
             .rejected,
@@ -62,7 +62,9 @@ package struct MemberError: Error, Sendable, Hashable, CustomStringConvertible {
 
 extension RecordedCall {
     /// The call of which `json`, the entry or a part of it, holds the meaning and `requester` the caller.
-    fileprivate init(_ json: JSON, of entry: StoredEntry, requester: JSON) throws(MemberError) {
+    fileprivate init(
+        _ json: JSON, of entry: StoredEntry, requester: JSON, host: String?
+    ) throws(MemberError) {
         let (caller, isTaskCut) = try readCaller(requester)
         var gaps = Gaps()
         gaps.isTaskCut = isTaskCut
@@ -89,7 +91,7 @@ extension RecordedCall {
             itemCount: count("items", json) ?? 1, bodyByteCount: count("bytes", json) ?? 0,
             vendsCredentials: json["vends_credentials"] == true,
             bar: json["reasons"]?.array?.first?.string.flatMap(SendingBar.init(rawValue:)),
-            digest: try callDigest(json), gaps: gaps)
+            digest: try callDigest(json), gaps: gaps, host: host)
     }
 }
 

@@ -19,6 +19,8 @@ extension PolicyCommand {
         @Option(help: "What the agent says it is working on.") var task: String?
         @Option(help: "How sure the gate is of the agent: listener, uid or signed.") var strength = "listener"
         @Option(help: "The moment to judge at, such as 2026-11-24T08:30:00Z (default now).") var at: String?
+        @Option(help: "The host that the gate runs on, for countersign:Host (default not known).")
+        var host: String?
         @Option(help: "The gateway's own account.") var account: String?
         @Option(help: "The region of calls that name none.") var region: String?
         @Option(help: "A host of one resource, as serve has it; once for each.") var resourceHost: [String] =
@@ -56,7 +58,7 @@ extension PolicyCommand {
                 let question = PolicyQuestion(
                     request.map { .request($0) } ?? .client(command), agent: agent, policies: policies,
                     strength: IdentityStrength(rawValue: strength) ?? .listener, task: task,
-                    at: moment ?? Clock().wall, limit: .seconds(timeout))
+                    at: moment ?? Clock().wall, host: host, limit: .seconds(timeout))
                 let explanation = try explainPolicies(
                     question, configuration: Configuration.load(flags: flags, file: config))
                 print(

@@ -47,6 +47,25 @@ import Vocabulary
             ])
     }
 
+    @Test func `the gate's host is what is stated, and else not known`() throws {
+        let set = try PolicySet.of(
+            """
+            - Sid: Here
+              Effect: Allow
+              Action: "dynamodb:GetItem"
+              Resource: "*"
+              Condition: {StringEquals: {countersign:Host: web-14}}
+            """)
+        let meaning = try meaning([pair("dynamodb:GetItem", Resource(orders), .read)])
+        func told(on host: String?) throws -> (Truth, String) {
+            let told = explain(meaning, caller: try caller(), under: set, host: host, at: noon)
+            return (told.pairs[0].trials[0].conditions[0].truth, told.decision.word)
+        }
+        #expect(try told(on: "web-14") == (.yes, "allow test/Here"))
+        #expect(try told(on: "web-15") == (.no, "deny byDefault"))
+        #expect(try told(on: nil) == (.unknown, "deny byDefault"))
+    }
+
     @Test(
         "what is not known is told with its reason",
         arguments: [

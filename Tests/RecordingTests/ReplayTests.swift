@@ -256,7 +256,9 @@ enum RecordedFixture {
         #expect(try stored(entry)["limits"]?.array?.count == LimitBook.limitsPerCallMax)
     }
 
-    @Test func `what hangs on the gate's host, which no entry of a call has, cannot be told`() throws {
+    @Test func `what hangs on the gate's host is judged by that of its start, and without it cannot be told`()
+        throws
+    {
         func set(_ condition: String) throws -> PolicySet {
             let text = """
                 Countersign: 1
@@ -268,10 +270,18 @@ enum RecordedFixture {
             return try PolicySet.load(
                 files: [PolicyFile(name: "x.yaml", bytes: Array(text.utf8))], actions: ActionNames(.builtIn))
         }
-        let call = try recordedCall(Entry.request(try reservation(Sample.meaning()), facts: Sample.facts))
-        #expect(call.replayed(under: try set("")).word == .allow)
-        let here = try set(", Condition: {StringEquals: {countersign:Host: web-14}}")
-        #expect(call.replayed(under: here).word == .cannotTell)
+        let entry = try stored(Entry.request(try reservation(Sample.meaning()), facts: Sample.facts))
+        func replayed(on host: String?, _ condition: String) throws -> Replayed.Word? {
+            guard case .calls(let call, 1) = try ReplayedEntry(entry, host: host) else { return nil }
+            return call.replayed(under: try set(condition)).word
+        }
+        let here = ", Condition: {StringEquals: {countersign:Host: web-14}}"
+        #expect(try replayed(on: nil, "") == .allow)
+        #expect(try replayed(on: nil, here) == .cannotTell)
+        #expect(try replayed(on: "web-14", here) == .allow)
+        #expect(try replayed(on: "web-15", here) == .deny)
+        let elsewhere = ", Condition: {StringNotEquals: {countersign:Host: web-14}}"
+        #expect(try replayed(on: "web-14", elsewhere) == .deny)
     }
 
     // MARK: - Which entries are calls

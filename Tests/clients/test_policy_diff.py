@@ -57,3 +57,58 @@ def test_what_cannot_be_read_is_two(tmp_path):
     run = policy_diff(old, new)
     assert run.returncode == 2 and run.stdout == "" and "50-team.yaml:5" in run.stderr
     assert policy_diff(old, tmp_path / "nowhere").returncode == 2
+
+
+def git(folder, *arguments):
+    subprocess.run(["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments], check=True, capture_output=True)
+
+
+def test_a_folder_is_compared_with_what_git_has_of_it(tmp_path):
+    repository = tmp_path / "repository"
+    shutil.copytree(ROOT / "policies", repository / "deploy" / "policies")
+    policies = repository / "deploy" / "policies"
+    git(tmp_path, "init", "-q", "-b", "main", str(repository))
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "as they are")
+    assert policy_diff("--base", "main", policies).returncode == 0
+    team = policies / "50-team.yaml"
+    team.write_text('Countersign: 1\nId: team\nAgents: ["etl-*"]\nStatement:\n'
+                    '  - {Sid: Own, Effect: Allow, Action: "s3:DeleteObject", Resource: "arn:aws:s3:::lake/*"}\n')
+    run = policy_diff("--base", "HEAD", policies, "--no-new-access")
+    assert run.returncode == 1 and "LOST GATE  ask -> allow" in run.stdout and "now by team/Own (50-team.yaml:5)" in run.stdout
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "as they shall be")
+    assert policy_diff("--base", "HEAD", policies).returncode == 0
+    assert policy_diff("--base", "HEAD~1", policies).returncode == 1
+    # A build's own variables of git lead to another repository.
+    elsewhere = subprocess.run([gate.binary(), "policy", "diff", "--base", "HEAD~1", str(policies)], capture_output=True, text=True,
+                               timeout=120, env={"PATH": "/usr/bin:/bin", "GIT_DIR": str(tmp_path / "nowhere")})
+    assert elsewhere.returncode == 1, elsewhere.stderr
+
+    def fault(*arguments):
+        run = policy_diff(*arguments)
+        assert run.returncode == 2 and run.stdout == ""
+        return run.stderr
+    assert "`nobranch` is no revision of the repository" in fault("--base", "nobranch", policies)
+    assert "`--upload-pack=x` is no revision of git" in fault("--base=--upload-pack=x", policies)
+    assert "is in no git repository" in fault("--base", "main", bare(tmp_path))
+    assert "with --base one folder is given" in fault("--base", "main", policies, policies)
+    assert "two folders are compared" in fault(policies)
+    fresh = repository / "fresh"
+    shutil.copytree(policies, fresh)
+    assert "`HEAD` has no folder" in fault("--base", "HEAD", fresh)
+    team.write_text("Countersign: 1\nId: team\n")
+    git(repository, "commit", "-q", "-am", "broken")
+    assert "at HEAD:\n50-team.yaml:1:1" in fault("--base", "HEAD", policies)
+    (policies / "60-link.yaml").symlink_to("10-baseline.yaml")
+    team.unlink()
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "a link")
+    assert "`60-link.yaml` is no file at HEAD" in fault("--base", "HEAD", policies)
+
+
+def bare(tmp_path):
+    """A folder of policies that no repository holds."""
+    folder = tmp_path / "bare"
+    shutil.copytree(ROOT / "policies", folder)
+    return folder

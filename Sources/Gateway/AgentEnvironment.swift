@@ -89,6 +89,8 @@ package struct AgentEnvironment: Hashable, Sendable {
             ("AWS_ENDPOINT_URL", endpoint), ("AWS_EC2_METADATA_DISABLED", "true"),
             ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"), ("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", "true"),
             proxies, ("no_proxy", proxies.1),
+            // What Rust's object stores (polars, obstore) want for plain http, and s5cmd for the endpoint.
+            ("AWS_ALLOW_HTTP", "true"), ("S3_ENDPOINT_URL", endpoint),
         ]
         // The AWS CLI of version 1 does not read AWS_REGION.
         if let region { set += [("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)] }

@@ -71,6 +71,7 @@ import Vocabulary
         #expect(
             !verifies(chain(plainSeed), signatures(Array(plain.prefix(1))), of: Array(body.prefix(65_536))))
         #expect(!verifies(chain(plainSeed), ChunkSignatures(), of: []))
+        #expect(!verifies(chain(plainSeed), signatures(plain), of: body + [0x61]))
     }
 
     @Test func `counts that are not the body's do not verify and read nothing beside it`() {

@@ -1,7 +1,8 @@
 import Hashing
-import Recognizing
 import Testing
 import Vocabulary
+
+@testable import Recognizing
 
 private let digits: String = String(repeating: "0123456789abcdef", count: 4)
 private let plainHash: String = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -60,6 +61,12 @@ private let forms: [Form] = [
             fields: [HeaderField("host", "127.0.0.1:8990")] + fields.map { HeaderField($0.0, $0.1) })
     }
 
+    private func request(
+        _ fields: [(String, String)], _ body: String, target: String = "/logs/k"
+    ) -> InboundRequest {
+        InboundRequest(head: head(fields, target: target), body: Array(body.utf8))
+    }
+
     private func call(
         _ fields: [(String, String)], _ body: String, target: String = "/logs/k", service: String = "s3"
     ) throws -> Call {
@@ -67,7 +74,7 @@ private let forms: [Form] = [
             agent: try AgentName(parsing: "local"), session: SessionID(random: 7), strength: .listener,
             task: nil, reason: nil, scope: CredentialScope(region: "us-east-1", service: service))
         return try recognize(
-            InboundRequest(head: head(fields, target: target), body: Array(body.utf8)), caller: caller,
+            request(fields, body, target: target), caller: caller,
             setting: RecognitionSetting(account: "111122223333", region: "us-east-1"))
     }
 
@@ -157,8 +164,11 @@ private let forms: [Form] = [
             [length, ("x-amz-trailer", "x-amz-checksum-")], [length, ("x-amz-trailer", "authorization")],
         ])
     func announcement(_ fields: [(String, String)]) throws {
-        for body in forms.map(\.body) {
-            #expect(throws: RecognitionError.self) { try call(fields, body) }
+        let signed = ";chunk-signature=\(digits)\r\n"
+        let start = "5\(signed)hello\r\n0\(signed)"
+        let others = ["\(start)\(trailer)\r\n\r\n", "\(start)x-amz-trailer-signature:\(digits)\r\n\r\n"]
+        for body in forms.map(\.body) + others {
+            #expect(throws: RecognitionError.self) { try unframed(request(fields, body)) }
         }
     }
 
@@ -168,7 +178,8 @@ private let forms: [Form] = [
             "", "\r\n", "0", "0\r\n", "0\r\n\r", "hello", "5\r\nhello", "5\r\nhello\r\n",
             "5\r\nhello\r\n\r\n",
             "5\r\nhello\r\n0\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n", "5\r\nhell\r\n0\r\n\r\n",
-            "5\r\nhello\r\n0\r\n\r\nx", "5\r\nhello\r\n0\r\n\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\nx\r\n\r\n",
+            "5\r\nhello\r\n0\r\n\r\nx", "5\r\nhello\r\n0\r\nx\r\n", "5\r\nhello\r", "5\n\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\r\n0\r\n\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\nx\r\n\r\n",
             "4\r\nhell\r\n0\r\n\r\n", "6\r\nhello!\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n",
             "-5\r\nhello\r\n0\r\n\r\n", "05\r\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
             "5 \r\nhello\r\n0\r\n\r\n", " 5\r\nhello\r\n0\r\n\r\n", "5\nhello\n0\n\n",
@@ -261,8 +272,63 @@ private let forms: [Form] = [
     @Test func `a trailer does not come beside a field of its name`() {
         let fields = [length, announced, ("x-amz-checksum-crc32", "NhCmhg==")]
         #expect(throws: RecognitionError.self) {
-            try call(fields, "5\r\nhello\r\n0\r\n\(trailer)\r\n\r\n")
+            try unframed(request(fields, "5\r\nhello\r\n0\r\n\(trailer)\r\n\r\n"))
         }
+    }
+
+    @Test func `of two trailers each comes once, in any order`() throws {
+        let (one, other) = ("x-amz-checksum-crc32", "x-amz-checksum-sha1")
+        let sha1 = "\(other):qvTGHdzF6KLavt4PO0gs2a6pQ00="
+        let fields = [length, ("x-amz-trailer", "\(one), \(other)")]
+        for (trailers, passes) in [
+            ([trailer, sha1], true), ([sha1, trailer], true), ([trailer, trailer], false),
+            ([sha1, sha1], false),
+            ([trailer], false), ([trailer, sha1, sha1], false),
+        ] {
+            let body = "5\r\nhello\r\n0\r\n" + trailers.map { "\($0)\r\n" }.joined() + "\r\n"
+            #expect(((try? unframed(request(fields, body))) != nil) == passes, "\(trailers)")
+        }
+    }
+
+    @Test(
+        "what is announced and comes is a checksum of S3, and base 64 of a bounded length",
+        arguments: [
+            ("x-amz-acl", "AAAA"), ("x-amz-checksum-crc16", "AAAA"), ("x-amz-checksum-xxhash64", ""),
+            ("x-amz-checksum-xxhash64", "AAA!"), ("x-amz-checksum-xxhash64", "AAA"),
+            ("x-amz-checksum-xxhash64", "AAAA\t"), ("x-amz-checksum-xxhash64", "AAAA\u{0}"),
+            ("x-amz-checksum-xxhash64", String(repeating: "A", count: 400)),
+        ])
+    func badChecksum(_ name: String, _ value: String) {
+        let body = "5\r\nhello\r\n0\r\n\(name):\(value)\r\n\r\n"
+        #expect(throws: RecognitionError.self) {
+            try unframed(request([length, ("x-amz-trailer", name)], body))
+        }
+    }
+
+    @Test(
+        "the trailers' signature is there in its one spelling, and last",
+        arguments: [
+            "", "x-amz-trailer-signature:\r\n", "x-amz-trailer-signature:\(digits.uppercased())\r\n",
+            "x-amz-trailer-signature:\(digits)0\r\n", "x-amz-trailer-signature: \(digits)\r\n",
+            "x-amz-trailer-signaturf:\(digits)\r\n", "X-Amz-Trailer-Signature:\(digits)\r\n",
+            "x-amz-trailer-signature:\(digits)\n\r\n",
+            "x-amz-trailer-signature:\(digits)\r\nx-amz-trailer-signature:\(digits)\r\n",
+        ])
+    func badTrailerSignature(_ end: String) throws {
+        let signed = ";chunk-signature=\(digits)\r\n"
+        let body = "5\(signed)hello\r\n0\(signed)\(trailer)\r\n\(end)\r\n"
+        #expect(throws: RecognitionError.self) { try unframed(request(forms[1].fields, body)) }
+    }
+
+    @Test("out of its framing it has none", arguments: forms)
+    fileprivate func once(_ form: Form) throws {
+        let fields = form.fields + [("content-length", "\(form.body.utf8.count)"), ("x-amz-meta-a", "b")]
+        let plain = try unframed(request(fields, form.body)).request
+        let hasTrailer = form.body.contains(trailer)
+        let sums = hasTrailer ? [HeaderField("x-amz-checksum-crc32", "NhCmhg==")] : []
+        #expect(
+            plain.head.fields == head([("content-length", "5"), ("x-amz-meta-a", "b")]).fields + sums)
+        #expect(try unframed(plain).request == plain)
     }
 
     @Test(
@@ -290,8 +356,7 @@ private let forms: [Form] = [
 
     @Test func `what the chunks were signed with goes along for whoever verifies it`() throws {
         func signatures(_ form: Form) throws -> ChunkSignatures? {
-            let request = InboundRequest(head: head(form.fields), body: Array(form.body.utf8))
-            return try unframed(request).signatures
+            try unframed(request(form.fields, form.body)).signatures
         }
         for (place, form) in forms.enumerated() {
             let found = try signatures(form)

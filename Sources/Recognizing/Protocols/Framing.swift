@@ -142,9 +142,6 @@ private func announcedTrailers(_ head: RequestHead) throws(RecognitionError) -> 
         guard checksumNames.contains(name) else {
             throw .malformed(part: "x-amz-trailer", why: "`\(shown(name))` is no checksum that S3 knows")
         }
-        guard !names.contains(name) else {
-            throw .malformed(part: "x-amz-trailer", why: "it names `\(name)` twice")
-        }
         names.append(name)
     }
     return names

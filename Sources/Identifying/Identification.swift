@@ -72,7 +72,7 @@ extension Identification {
     init(
         _ signature: PresentedSignature, _ head: RequestHead, keys: inout KeyRing, now: Instant, wall: Instant
     ) throws(IdentificationError) {
-        let identity = try keys.identity(of: signature.id, token: signature.token, at: now)
+        let caller = try keys.caller(of: signature.id, token: signature.token, at: now)
         try signature.checkTime(wall)
         let key = try keys.signingKey(of: signature.id, in: signature.scope)
         let payloadHash: [UInt8]
@@ -101,37 +101,30 @@ extension Identification {
         }
         let isProven = payloadHash.isEmpty || signature.verifies(key, payloadHash: payloadHash)
         guard isProven else { throw .wrongSignature }
-        let scope = CredentialScope(
-            region: signature.scope.region, service: signature.scope.service.asciiLowercased)
-        claimed = Caller(identity, signature.id, scope: scope, head)
+        claimed = caller.signing(head, for: signature.authorization.routes)
     }
 
     /// What `signature` proves of `head`: all, since version 2 leaves the body out.
     init(
         _ signature: OldSignature, _ head: RequestHead, keys: inout KeyRing, now: Instant, wall: Instant
     ) throws(IdentificationError) {
-        let identity = try keys.identity(of: signature.id, token: signature.token, at: now)
+        let caller = try keys.caller(of: signature.id, token: signature.token, at: now)
         try signature.checkTime(wall)
         guard signature.verifies(try keys.secretKey(of: signature.id)) else { throw .wrongSignature }
-        claimed = Caller(identity, signature.id, scope: nil, head)
+        claimed = caller.signing(head, for: nil)
         proof = .complete
     }
 }
 
 extension Caller {
-    /// Whom the key `id` was issued to, with what the head claims where its token is silent.
-    fileprivate init(
-        _ identity: IssuedIdentity, _ id: IssuedKeyID, scope: CredentialScope?, _ head: RequestHead
-    ) {
+    /// The caller of the call with `head`, signed for `scope`, with what the head claims where the token is
+    /// silent.
+    fileprivate func signing(_ head: RequestHead, for scope: CredentialScope?) -> Caller {
         var claims = Claims()
-        claims.task = identity.task.map { ClaimedText($0, source: .sessionToken) }
-        claims.reason = identity.reason.map { ClaimedText($0, source: .sessionToken) }
+        (claims.task, claims.reason) = (task, reason)
         claims.complete(from: head)
-        self.init(
-            agent: identity.agent, session: identity.session, strength: .signed, task: claims.task,
-            reason: claims.reason, scope: scope,
-            issued: IssuedPower(
-                accessKeyID: id.description, owner: identity.owner, account: identity.account,
-                role: identity.role, expires: identity.expires))
+        return Caller(
+            agent: agent, session: session, strength: strength, task: claims.task, reason: claims.reason,
+            scope: scope, issued: issued)
     }
 }

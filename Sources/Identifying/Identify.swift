@@ -90,14 +90,10 @@ package enum IdentificationError: Error, Sendable, Hashable {
 package func identify(
     _ head: RequestHead, at listener: ListenerBinding, keys: inout KeyRing, now: Instant, wall: Instant
 ) throws(IdentificationError) -> Identification {
-    // A page that a browser shows on this host reaches loopback too, an image's address even without an
-    // Origin: `GET /?Action=…` is a call. No AWS client sends any of these.
-    guard head["origin"] == nil, !head.fields.contains(where: { $0.name.hasPrefix("sec-fetch-") }) else {
-        throw .malformed(why: "it carries Origin or Sec-Fetch fields, as web pages send them")
-    }
+    let fields = try CredentialFields(head)
     var claims = Claims()
     var scope: CredentialScope?
-    switch try PresentedCredential(head) {
+    switch try PresentedCredential(head, fields, known: &keys.authorizations) {
     case .none: break
     case .dummy(let claimedScope, let token):
         scope = claimedScope

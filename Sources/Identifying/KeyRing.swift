@@ -14,47 +14,46 @@ package struct KeyRing: Sendable {
     private struct Kept: Sendable {
         /// A token that was checked.
         let token: [UInt8]
-        let identity: IssuedIdentity
+        let caller: Caller
+        let expires: Instant
         /// The last used first.
         var keys: [(scope: SigningScope, key: KeyedHMAC)] = []
         var latestUse: UInt64
     }
 
     private let hostKey: HostKey?
+    /// What clients' `Authorization` said lately.
+    var authorizations = KnownAuthorizations()
     private var kept: [IssuedKeyID: Kept] = [:]
     private var useCount: UInt64 = 0
 
     /// A ring with nothing derived yet; without a host key one that knows no key.
     package init(_ hostKey: HostKey? = nil) { self.hostKey = hostKey }
 
-    /// The identity that `token` carries for the key `id`.
+    /// Whom `token` says that the key `id` was issued to.
     ///
     /// - Throws: ``IdentificationError/badToken(why:)``, and ``IdentificationError/keyExpired(_:)`` from its
     ///   end on.
-    mutating func identity(
+    mutating func caller(
         of id: IssuedKeyID, token: String, at now: Instant
-    ) throws(IdentificationError) -> IssuedIdentity {
-        let identity = try checked(id, token)
-        guard now < identity.expires else { throw .keyExpired(identity.expires) }
-        return identity
-    }
-
-    private mutating func checked(
-        _ id: IssuedKeyID, _ token: String
-    ) throws(IdentificationError) -> IssuedIdentity {
+    ) throws(IdentificationError) -> Caller {
         useCount += 1
-        if let known = kept[id], constantTimeEqual(known.token, token.utf8) {
-            kept[id]?.latestUse = useCount
-            return known.identity
+        if let place = kept.index(forKey: id), constantTimeEqual(kept.values[place].token, token.utf8) {
+            kept.values[place].latestUse = useCount
+            guard now < kept.values[place].expires else { throw .keyExpired(kept.values[place].expires) }
+            return kept.values[place].caller
         }
         let identity = try issuer.identity(in: token, of: id)
+        guard now < identity.expires else { throw .keyExpired(identity.expires) }
         if kept.count >= Self.keyCountMax, kept[id] == nil,
             let oldest = kept.min(by: { $0.value.latestUse < $1.value.latestUse })?.key
         {
             kept[oldest] = nil
         }
-        kept[id] = Kept(token: Array(token.utf8), identity: identity, latestUse: useCount)
-        return identity
+        let caller = Caller(identity, id)
+        kept[id] = Kept(
+            token: Array(token.utf8), caller: caller, expires: identity.expires, latestUse: useCount)
+        return caller
     }
 
     private var issuer: HostKey {
@@ -68,9 +67,11 @@ package struct KeyRing: Sendable {
     mutating func signingKey(
         of id: IssuedKeyID, in scope: SigningScope
     ) throws(IdentificationError) -> KeyedHMAC {
-        if let keys = kept[id]?.keys, let place = keys.firstIndex(where: { $0.scope == scope }) {
-            if place > 0 { kept[id]?.keys.swapAt(place, 0) }
-            return keys[place].key
+        if let place = kept.index(forKey: id),
+            let found = kept.values[place].keys.firstIndex(where: { $0.scope == scope })
+        {
+            if found > 0 { kept.values[place].keys.swapAt(found, 0) }
+            return kept.values[place].keys[0].key
         }
         let key = KeyedHMAC(key: SigV4.signingKey(of: try secretKey(of: id), in: scope))
         if let count = kept[id]?.keys.count {
@@ -85,4 +86,17 @@ package struct KeyRing: Sendable {
 
     /// How many keys are kept now.
     var count: Int { kept.count }
+}
+
+extension Caller {
+    /// Whom the key `id` was issued to.
+    fileprivate init(_ identity: IssuedIdentity, _ id: IssuedKeyID) {
+        self.init(
+            agent: identity.agent, session: identity.session, strength: .signed,
+            task: identity.task.map { ClaimedText($0, source: .sessionToken) },
+            reason: identity.reason.map { ClaimedText($0, source: .sessionToken) }, scope: nil,
+            issued: IssuedPower(
+                accessKeyID: id.description, owner: identity.owner, account: identity.account,
+                role: identity.role, expires: identity.expires))
+    }
 }

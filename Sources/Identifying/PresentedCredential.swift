@@ -16,86 +16,85 @@ enum PresentedCredential {
     ///
     /// - Throws: ``IdentificationError`` for a key that is neither the dummy nor ours, for a credential in
     ///   both places, and for one that cannot be read.
-    init(_ head: RequestHead) throws(IdentificationError) {
-        let header = head.values(of: "authorization")
+    init(
+        _ head: RequestHead, _ fields: CredentialFields, known: inout KnownAuthorizations
+    ) throws(IdentificationError) {
         let query = try SignatureQuery(head.rawQuery)
-        guard header.count <= 1 else {
-            throw .malformed(why: "there are \(header.count) authorization headers")
-        }
-        switch (header.first, query) {
+        switch (fields.authorization, query) {
         case (nil, nil):
-            guard head["x-amz-security-token"] == nil, head["x-amz-s3session-token"] == nil else {
+            guard fields.token == nil, fields.sessionToken == nil else {
                 throw .foreignCredential("an x-amz-security-token without a signature")
             }
             self = .none
         case (.some, .some):
             throw .malformed(why: "there is a credential in the header and another in the query")
-        case (.some(let text), nil): self = try Self.inHeader(text, head)
-        case (nil, .some(let query)): self = try Self.inQuery(query, head)
+        case (.some(let text), nil):
+            switch try known.read(text) {
+            case .dummy(let scope): self = .dummy(scope: scope, token: fields.token)
+            case .issued(let authorization, let signature):
+                self = .issued(try PresentedSignature(authorization, signature, fields, head))
+            }
+        case (nil, .some(let query)): self = try Self.inQuery(query, fields, head)
         }
-    }
-
-    private static func inHeader(
-        _ text: String, _ head: RequestHead
-    ) throws(IdentificationError) -> PresentedCredential {
-        let fields = try AuthorizationFields(text)
-        guard let (id, scope) = try parsed(credential: fields.credential) else {
-            return .dummy(
-                scope: try dummyScope(fields.credential), token: try head.sole("x-amz-security-token"))
-        }
-        return .issued(try PresentedSignature(id, scope, fields, head))
     }
 
     private static func inQuery(
-        _ query: SignatureQuery, _ head: RequestHead
+        _ query: SignatureQuery, _ fields: CredentialFields, _ head: RequestHead
     ) throws(IdentificationError) -> PresentedCredential {
         switch query.key {
         case .version4(let credential):
             guard let (id, scope) = try parsed(credential: credential) else {
-                return .dummy(scope: try dummyScope(credential), token: try query.token(beside: head))
+                return .dummy(scope: try dummyScope(credential), token: try query.token(beside: fields))
             }
-            return .issued(try PresentedSignature(id, scope, query, head))
+            return .issued(try PresentedSignature(id, scope, query, fields, head))
         case .version2(let key):
             guard let id = try issuedID(key) else {
-                return .dummy(scope: nil, token: try query.token(beside: head))
+                return .dummy(scope: nil, token: try query.token(beside: fields))
             }
             return .issuedOldURL(try OldSignature(id, query, head))
         }
     }
 }
 
-/// What an `Authorization` of signature version 4 says: exactly its three fields.
-struct AuthorizationFields {
-    let credential: String
-    let signedHeaders: String
-    let signature: String
+/// The fields of a head that say who signed it, found in one pass: every call goes through here.
+struct CredentialFields {
+    private(set) var authorization: String?
+    private(set) var token: String?
+    /// The token of S3's `CreateSession`.
+    private(set) var sessionToken: String?
+    private(set) var date: String?
+    private(set) var contentHash: String?
+    private(set) var connection: String?
 
-    init(_ text: String) throws(IdentificationError) {
-        let algorithm = "AWS4-HMAC-SHA256"
-        guard text.hasPrefix(algorithm), text.utf8.dropFirst(algorithm.utf8.count).first == 0x20 else {
-            let scheme = String(text.prefix { $0 != " " }.prefix(32))
-            throw .foreignCredential("an authorization of scheme `\(scheme)`")
+    /// - Throws: ``IdentificationError/malformed(why:)`` for a field that is there twice, and for those of
+    ///   web pages.
+    init(_ head: RequestHead) throws(IdentificationError) {
+        for field in head.fields {
+            let name = field.name
+            switch name.utf8.count {
+            case 6 where name == "origin": throw Self.fromWebPage
+            case 10 where name == "x-amz-date": try Self.set(&date, field)
+            case 10 where name == "connection": try Self.set(&connection, field)
+            case 13 where name == "authorization": try Self.set(&authorization, field)
+            case 20 where name == "x-amz-security-token": try Self.set(&token, field)
+            case 20 where name == "x-amz-content-sha256": try Self.set(&contentHash, field)
+            case 21 where name == "x-amz-s3session-token": try Self.set(&sessionToken, field)
+            case 9... where name.hasPrefix("sec-fetch-"): throw Self.fromWebPage
+            default: continue
+            }
         }
-        var fields: [String: String] = [:]
-        let parts = text.utf8.dropFirst(algorithm.utf8.count).split(
-            separator: 0x2C, omittingEmptySubsequences: false)
-        for part in parts {
-            // Clients separate by `, ` and by `,` alone.
-            let pair = part.drop { $0 == 0x20 }
-            let mark = pair.firstIndex(of: 0x3D) ?? pair.endIndex
-            guard mark != pair.endIndex,
-                fields.updateValue(
-                    String(Substring(pair[mark...].dropFirst())), forKey: String(Substring(pair[..<mark])))
-                    == nil
-            else { throw .malformed(why: "the authorization header cannot be read") }
-        }
-        guard fields.count == 3, let credential = fields["Credential"],
-            let signedHeaders = fields["SignedHeaders"], let signature = fields["Signature"]
-        else {
-            throw .malformed(
-                why: "the authorization header must hold Credential, SignedHeaders and Signature")
-        }
-        (self.credential, self.signedHeaders, self.signature) = (credential, signedHeaders, signature)
+    }
+
+    // A page that a browser shows on this host reaches loopback too, an image's address even without an
+    // Origin: `GET /?Action=…` is a call. No AWS client sends any of these.
+    private static let fromWebPage = IdentificationError.malformed(
+        why: "it carries Origin or Sec-Fetch fields, as web pages send them")
+
+    private static func set(
+        _ value: inout String?, _ field: HeaderField
+    ) throws(IdentificationError) {
+        guard value == nil else { throw .malformed(why: "the field `\(field.name)` is there twice") }
+        value = field.value
     }
 }
 
@@ -156,10 +155,9 @@ struct SignatureQuery {
     }
 
     /// The session token, in the query or beside it in the head, not in both.
-    func token(beside head: RequestHead) throws(IdentificationError) -> String? {
-        let field = try head.sole("x-amz-security-token")
-        guard let value = values["x-amz-security-token"]?.value else { return field }
-        guard field == nil else {
+    func token(beside fields: CredentialFields) throws(IdentificationError) -> String? {
+        guard let value = values["x-amz-security-token"]?.value else { return fields.token }
+        guard fields.token == nil else {
             throw .malformed(why: "there is a session token in the header and another in the query")
         }
         return value
@@ -189,7 +187,7 @@ extension RequestHead {
 /// The id of a key of ours; nil for the dummy key `unsigned`, documented in docs/agents.md.
 ///
 /// - Throws: ``IdentificationError`` for any other key.
-private func issuedID(_ key: String) throws(IdentificationError) -> IssuedKeyID? {
+func issuedID(_ key: String) throws(IdentificationError) -> IssuedKeyID? {
     if key == "unsigned" { return nil }
     if let id = IssuedKeyID(parsing: key) { return id }
     if key.hasPrefix(IssuedKeyID.prefix) {
@@ -202,7 +200,7 @@ private func issuedID(_ key: String) throws(IdentificationError) -> IssuedKeyID?
 }
 
 /// Key and scope in `KEY/DATE/REGION/SERVICE/aws4_request`; nil when the key is the dummy.
-private func parsed(
+func parsed(
     credential text: String
 ) throws(IdentificationError) -> (id: IssuedKeyID, scope: SigningScope)? {
     let key = String(text.prefix { $0 != "/" })
@@ -210,7 +208,7 @@ private func parsed(
     return (id, try scope(text, of: "CSAK…"))
 }
 
-private func dummyScope(_ text: String) throws(IdentificationError) -> CredentialScope {
+func dummyScope(_ text: String) throws(IdentificationError) -> CredentialScope {
     let scope = try scope(text, of: "unsigned")
     return CredentialScope(region: scope.region, service: scope.service.asciiLowercased)
 }

@@ -26,8 +26,8 @@ struct PresentedSignature {
     /// How long a presigned request may be good.
     static let lifetimeMax = Duration.seconds(7 * 86_400)
 
-    let id: IssuedKeyID
-    let scope: SigningScope
+    /// Key, scope, and the names of what is signed.
+    let authorization: Authorization
     let token: String
     let payload: Payload
     /// When it was signed: `20261122T083352Z`.
@@ -36,7 +36,7 @@ struct PresentedSignature {
     let lifetime: Duration?
     /// 64 lower-case hexadecimal digits.
     let signature: [UInt8]
-    /// What the signature covers, in the order sent; `host` is among them.
+    /// What the signature covers, sorted by name; `host` is among them.
     let signedFields: [HeaderField]
     private let date: Instant
     private let method: String
@@ -44,26 +44,25 @@ struct PresentedSignature {
     /// As sent, without the parameter that holds the signature itself.
     private let query: String
 
-    /// The signature in the `Authorization` that says `fields`.
+    var id: IssuedKeyID { authorization.id }
+    var scope: SigningScope { authorization.scope }
+
+    /// The signature in the `Authorization` that says `authorization`.
     init(
-        _ id: IssuedKeyID, _ scope: SigningScope, _ fields: AuthorizationFields, _ head: RequestHead
+        _ authorization: Authorization, _ signature: Substring.UTF8View, _ fields: CredentialFields,
+        _ head: RequestHead
     ) throws(IdentificationError) {
-        let token = try Self.token(among: [
-            try head.sole("x-amz-security-token"), try head.sole("x-amz-s3session-token"),
-        ])
-        let date = try head.sole("x-amz-date")
-        let hash = try head.sole("x-amz-content-sha256")
         try self.init(
-            id, scope, token: token, timestamp: date, lifetime: nil, signedHeaders: fields.signedHeaders,
-            signature: fields.signature,
-            payload: Self.payload(hash, scope, isPresigned: false),
-            query: head.rawQuery.map(String.init) ?? "",
-            head)
+            authorization, token: Self.token(fields.token, fields.sessionToken), timestamp: fields.date,
+            lifetime: nil, signature: signature,
+            payload: Self.payload(fields.contentHash, authorization.scope, isPresigned: false),
+            query: head.rawQuery.map(String.init) ?? "", fields, head)
     }
 
     /// The signature of the presigned request whose query says `query`.
     init(
-        _ id: IssuedKeyID, _ scope: SigningScope, _ query: SignatureQuery, _ head: RequestHead
+        _ id: IssuedKeyID, _ scope: SigningScope, _ query: SignatureQuery, _ fields: CredentialFields,
+        _ head: RequestHead
     ) throws(IdentificationError) {
         guard try query.value("X-Amz-Algorithm")?.hasBytes(of: "AWS4-HMAC-SHA256") ?? false else {
             throw .malformed(why: "X-Amz-Algorithm must be AWS4-HMAC-SHA256")
@@ -76,14 +75,13 @@ struct PresentedSignature {
         guard let signedHeaders = try query.value("X-Amz-SignedHeaders"),
             let signature = try query.value("X-Amz-Signature")
         else { throw .malformed(why: "the query must hold X-Amz-SignedHeaders and X-Amz-Signature") }
-        guard try head.sole("x-amz-security-token") == nil, try head.sole("x-amz-s3session-token") == nil
-        else { throw .malformed(why: "the session token of a presigned request must be in its query") }
-        let token = try Self.token(among: [
-            try query.value("X-Amz-Security-Token"), try query.value("X-Amz-S3session-Token"),
-        ])
+        guard fields.token == nil, fields.sessionToken == nil else {
+            throw .malformed(why: "the session token of a presigned request must be in its query")
+        }
+        let token = try Self.token(
+            try query.value("X-Amz-Security-Token"), try query.value("X-Amz-S3session-Token"))
         let hash = try query.value("X-Amz-Content-Sha256")
-        let inHead = try head.sole("x-amz-content-sha256")
-        guard inHead == nil || hash == nil else {
+        guard fields.contentHash == nil || hash == nil else {
             throw .malformed(why: "X-Amz-Content-Sha256 is in the query and in the head")
         }
         let rest = (head.rawQuery ?? "").utf8.split(separator: 0x26, omittingEmptySubsequences: false).filter
@@ -91,42 +89,47 @@ struct PresentedSignature {
             !$0.starts(with: "X-Amz-Signature=".utf8)
         }
         try self.init(
-            id, scope, token: token, timestamp: try query.value("X-Amz-Date"), lifetime: .seconds(count),
-            signedHeaders: signedHeaders, signature: signature,
-            payload: Self.payload(hash ?? inHead, scope, isPresigned: true),
-            query: rest.map { String(Substring($0)) }.joined(separator: "&"), head)
+            Authorization(id, scope, signedHeaders: signedHeaders), token: token,
+            timestamp: try query.value("X-Amz-Date"), lifetime: .seconds(count),
+            signature: signature[...].utf8,
+            payload: Self.payload(hash ?? fields.contentHash, scope, isPresigned: true),
+            query: rest.map { String(Substring($0)) }.joined(separator: "&"), fields, head)
     }
 
     private init(
-        _ id: IssuedKeyID, _ scope: SigningScope, token: String, timestamp: String?, lifetime: Duration?,
-        signedHeaders: String, signature: String, payload: Payload, query: String, _ head: RequestHead
+        _ authorization: Authorization, token: String, timestamp: String?, lifetime: Duration?,
+        signature: Substring.UTF8View, payload: Payload, query: String, _ fields: CredentialFields,
+        _ head: RequestHead
     ) throws(IdentificationError) {
         guard let timestamp, timestamp.utf8.count == 16, let date = Instant(parsing: timestamp) else {
             throw .malformed(why: "X-Amz-Date must be there and read like 20261122T083352Z")
         }
-        guard timestamp.hasPrefix(scope.day) else {
+        guard timestamp.hasPrefix(authorization.scope.day) else {
             throw .malformed(why: "the day of the credential's scope is not the day of X-Amz-Date")
         }
-        let digits = Array(signature.utf8)
-        guard digits.count == 64, [UInt8](lowercaseHex: digits) != nil else {
+        guard isLowercaseSHA256(signature) else {
             throw .malformed(why: "the signature must be 64 lower-case hexadecimal digits")
         }
-        (self.id, self.scope, self.token, self.payload) = (id, scope, token, payload)
-        (self.timestamp, self.date, self.lifetime, self.signature) = (timestamp, date, lifetime, digits)
-        signedFields = try Self.signedFields(of: head, named: signedHeaders)
+        (self.authorization, self.token, self.payload) = (authorization, token, payload)
+        (self.timestamp, self.date, self.lifetime) = (timestamp, date, lifetime)
+        self.signature = Array(signature)
+        signedFields = try Self.signedFields(of: head, authorization, connection: fields.connection)
         (method, path, self.query) = (head.method, String(head.rawPath), query)
     }
 
     // MARK: Reading
 
-    /// The one token of `found`: a session's, or that of S3's `CreateSession`.
-    private static func token(among found: [String?]) throws(IdentificationError) -> String {
-        let tokens = found.compactMap(\.self)
-        guard let token = tokens.first else {
+    /// The one token: a session's, or that of S3's `CreateSession`.
+    private static func token(
+        _ token: String?, _ sessionToken: String?
+    ) throws(IdentificationError) -> String {
+        guard let found = token ?? sessionToken else {
             throw .badToken(why: "there is none, and a key of Countersign is nothing without its own")
         }
-        guard tokens.count == 1 else { throw .malformed(why: "there are two session tokens") }
-        return token
+        guard token == nil || sessionToken == nil else {
+            throw .malformed(why: "there are two session tokens")
+        }
+        return found
     }
 
     private static func payload(
@@ -135,7 +138,7 @@ struct PresentedSignature {
         let isS3 = signsAsS3(scope.service)
         // Who presigns does not know the body yet: S3 leaves it out of the signature.
         guard let hash else { return isPresigned && isS3 ? .unsigned : .inferred }
-        if hash.utf8.count == 64, [UInt8](lowercaseHex: hash.utf8) != nil { return .stated(Array(hash.utf8)) }
+        if isLowercaseSHA256(hash.utf8) { return .stated(Array(hash.utf8)) }
         switch hash {
         case "UNSIGNED-PAYLOAD": return .unsigned
         case "STREAMING-UNSIGNED-PAYLOAD-TRAILER" where isS3: return .unsignedChunks
@@ -149,46 +152,39 @@ struct PresentedSignature {
         }
     }
 
-    /// The fields that `list` names: all that decide must be among them.
+    /// The fields that are signed, sorted as their names are: all that decide must be among them.
     private static func signedFields(
-        of head: RequestHead, named list: String
+        of head: RequestHead, _ authorization: Authorization, connection: String?
     ) throws(IdentificationError) -> [HeaderField] {
-        let names = list.utf8.split(separator: 0x3B, omittingEmptySubsequences: false).map {
-            String(Substring($0))
-        }
-        for (before, name) in zip(names, names.dropFirst())
-        where !before.utf8.lexicographicallyPrecedes(name.utf8) {
-            throw .malformed(why: "SignedHeaders must be sorted, each name once")
-        }
-        for name in names {
-            let isName = !name.isEmpty && name.utf8.allSatisfy { $0.isTokenByte && $0.lowercased == $0 }
-            guard isName else { throw .malformed(why: "SignedHeaders must hold field names in lower case") }
-        }
-        let signed = Set(names)
-        guard signed.contains("host") else { throw .malformed(why: "`host` is not among SignedHeaders") }
-        var present: Set<String> = []
-        var fields: [HeaderField] = []
-        fields.reserveCapacity(names.count)
+        let places = authorization.places
+        var found: [HeaderField?] = Array(repeating: nil, count: authorization.names.count)
+        var more: [HeaderField] = []
         for field in head.fields {
-            if signed.contains(field.name) {
-                present.insert(field.name)
-                fields.append(field)
-            } else if field.name.hasPrefix("x-amz-") {
+            if let place = places[field.name] {
+                if found[place] == nil { found[place] = field } else { more.append(field) }
+            } else if field.name.utf8.starts(with: "x-amz-".utf8) {
                 throw .malformed(why: "`\(shown(field.name))` is there and not among SignedHeaders")
             }
         }
-        if let missing = names.first(where: { !present.contains($0) }) {
-            throw .malformed(why: "`\(shown(missing))` is among SignedHeaders and not there")
+        if let missing = found.firstIndex(of: nil) {
+            throw .malformed(
+                why: "`\(shown(authorization.names[missing]))` is among SignedHeaders and not there")
         }
-        // A field that belongs to the connection alone is not part of the call: none that is signed may be
-        // taken out of it that way.
-        for hop in head.values(of: "connection").flatMap({ $0.split(separator: ",") }) {
+        if let connection { try checkHops(connection, authorization) }
+        return found.compactMap(\.self) + more
+    }
+
+    /// A field that belongs to the connection alone is not part of the call: none that is signed may be taken
+    /// out of it that way.
+    private static func checkHops(
+        _ connection: String, _ authorization: Authorization
+    ) throws(IdentificationError) {
+        for hop in connection.split(separator: ",") {
             let name = String(hop.drop { $0 == " " }.prefix { $0 != " " }).asciiLowercased
-            guard !signed.contains(name) || name == "connection" else {
+            guard authorization.places[name] == nil || name == "connection" else {
                 throw .malformed(why: "Connection names `\(shown(name))`, which is signed")
             }
         }
-        return fields
     }
 
     // MARK: Verifying
@@ -240,7 +236,7 @@ extension PathRule {
     fileprivate static let encodedTwice = PathRule(normalizes: false, encodesAgain: true)
 }
 
-extension UInt8 {
-    /// Whether the byte may stand in an HTTP token (RFC 9110, section 5.6.2).
-    fileprivate var isTokenByte: Bool { isAlphanumeric || "!#$%&'*+-.^_`|~".utf8.contains(self) }
+/// Whether `text` is a SHA-256, or an HMAC of it, in its one spelling.
+private func isLowercaseSHA256(_ text: some Collection<UInt8>) -> Bool {
+    text.count == 64 && text.allSatisfy { $0.isDigit || (0x61...0x66).contains($0) }
 }

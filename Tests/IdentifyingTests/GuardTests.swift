@@ -143,12 +143,12 @@ import Vocabulary
     @Test func `signed chunks go on from the head's signature, each and in order`() throws {
         let client = Client(hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
         let head = try client.head()
-        guard case .issued(let signature) = try PresentedCredential(head) else {
+        guard case .issued(let signature) = try presented(head) else {
             Issue.record("no issued key")
             return
         }
         var keys = KeyRing(try hostKey())
-        _ = try keys.identity(of: signature.id, token: signature.token, at: SignedRequest.signed)
+        _ = try keys.caller(of: signature.id, token: signature.token, at: SignedRequest.signed)
         let key = try keys.signingKey(of: signature.id, in: signature.scope)
         func signatures(_ chunks: [[UInt8]], seed: [UInt8]) -> ChunkSignatures {
             var chain = ChunkChain(
@@ -312,12 +312,12 @@ import Vocabulary
             let issued = key.issue(try identity(), id: id)
             for _ in 0..<2 {
                 #expect(
-                    try keys.identity(
-                        of: id, token: issued.sessionToken.shownInTests, at: SignedRequest.signed)
-                        == identity())
+                    try keys.caller(
+                        of: id, token: issued.sessionToken.shownInTests, at: SignedRequest.signed
+                    ).agent.text == "support-7")
             }
             #expect(throws: IdentificationError.self) {
-                try keys.identity(
+                try keys.caller(
                     of: id, token: issued.sessionToken.shownInTests + "A", at: SignedRequest.signed)
             }
             for service in 0..<(number == 0 ? KeyRing.scopeCountMax + 3 : 2) {

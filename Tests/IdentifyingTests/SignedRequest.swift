@@ -101,3 +101,9 @@ extension String {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+
+/// The credential that `head` carries, read anew.
+func presented(_ head: RequestHead) throws(IdentificationError) -> PresentedCredential {
+    var known = KnownAuthorizations()
+    return try PresentedCredential(head, CredentialFields(head), known: &known)
+}

@@ -17,7 +17,7 @@ import Vocabulary
             #expect(caller?.agent.text == "support-7" && caller?.strength == .signed, "\(request.id)")
             #expect(caller?.task?.source == .sessionToken)
             #expect(caller?.issued?.account == "111122223333" && caller?.issued?.owner == "mia@example.com")
-            guard case .issued(let signature) = try PresentedCredential(request.head) else { continue }
+            guard case .issued(let signature) = try presented(request.head) else { continue }
             let payloadHash =
                 switch signature.payload {
                 case .stated(let hash): hash
@@ -115,7 +115,7 @@ import Vocabulary
         var keys = try ring()
         var count = 0
         for request in try SignedRequest.all() where !request.body.isEmpty {
-            guard case .issued(let signature) = try PresentedCredential(request.head) else { continue }
+            guard case .issued(let signature) = try presented(request.head) else { continue }
             if case .unsigned = signature.payload { continue }
             if case .unsignedChunks = signature.payload { continue }
             for place in request.body.indices where place < 64 {

@@ -111,8 +111,32 @@ import Vocabulary
         #expect(try refusal(head, age: 59) == nil)
         let end = SignedRequest.signed.advanced(by: .seconds(60))
         #expect(try refusal(head, age: 60) == .keyExpired(end))
+        var keys = KeyRing(try hostKey())
+        for (age, isGood) in [(0, true), (59, true), (60, false), (61, false)] as [(Int64, Bool)] {
+            let now = SignedRequest.signed.advanced(by: .seconds(age))
+            let found = try? identify(
+                head, at: anyListener, keys: &keys, now: now, wall: SignedRequest.signed)
+            #expect((found != nil) == isGood, "a kept key ends too")
+        }
         // The wall clock set back revives nothing.
         #expect(try refusal(head, skew: -600, age: 60) == .keyExpired(end))
+    }
+
+    @Test func `a signature by another secret is refused before the body comes, or with it`() throws {
+        let forms = [
+            nil, "UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        ]
+        for hash in forms {
+            let head = try Client(hash: hash).head()
+            let fields = head.fields.map { field in
+                guard field.name == "authorization" else { return field }
+                let last = field.value.hasSuffix("0") ? "1" : "0"
+                return HeaderField(field.name, field.value.dropLast() + last)
+            }
+            let forged = RequestHead(method: head.method, target: head.target, fields: fields)
+            #expect(try refusal(forged) == .wrongSignature, "\(hash ?? "stated")")
+        }
     }
 
     @Test func `the stated hash is the body's`() throws {

@@ -43,6 +43,15 @@ enum Framing: Hashable {
         default: return nil
         }
     }
+
+    /// Whether `field` alone announces a framing.
+    static func isAnnounced(by field: HeaderField) -> Bool {
+        switch field.name {
+        case "x-amz-decoded-content-length", "x-amz-trailer": true
+        case payloadHashName: field.value.asciiLowercased.hasPrefix("streaming-")
+        default: false
+        }
+    }
 }
 
 /// How many bytes chunk lines and trailers may take beside the content: chunks of 1 KiB, signed, take less.

@@ -25,6 +25,10 @@ struct StrippedHead {
                 && ["x-amz-credential", "awsaccesskeyid", "x-amz-signature"].contains($0.name.asciiLowercased)
         }
         if isPresigned {
+            // Who frames a body says so in the head: there it is read before anything else is.
+            for item in items where Framing.isAnnounced(by: HeaderField(item.name, item.value ?? "")) {
+                throw .malformed(part: "the query", why: "`\(shown(item.name))` belongs into the head")
+            }
             var seen: Set<String> = []
             for name in items.map(\.name.asciiLowercased) where signatureQueryNames.contains(name) {
                 guard seen.insert(name).inserted else {

@@ -48,6 +48,17 @@ import Vocabulary
         #expect(boundary.notes.isEmpty)
     }
 
+    @Test func `one character is not any text: neither pattern makes the other needless`() throws {
+        let boundary = try Self.boundary(
+            """
+            - Sid: A
+              Effect: Allow
+              Action: s3:GetObject
+              Resource: ["arn:aws:s3:::a/?", "arn:aws:s3:::a/*"]
+            """)
+        #expect(Self.text(boundary).contains(#""arn:aws:s3:::a/*""#))
+    }
+
     @Test func `a denial to all stays, one to some agents does not`() throws {
         let boundary = try Self.boundary(
             """

@@ -45,6 +45,24 @@ extension PolicyDraft {
 }
 
 @Suite("Deciding: drafting a policy from calls") struct PolicyDraftTests {
+    @Test func `a resource whose account nobody can say is told and not drafted`() throws {
+        var draft = PolicyDraft()
+        let queue = Resource([.known("arn:aws:sqs:us-east-1:"), .unknown, .known(":jobs")])
+        draft.learn([try recorded([pair("sqs:SendMessage", queue, .write, .data)])])
+        #expect(draft.body.contains("the call does not name the resource: sqs:SendMessage"))
+        #expect(!draft.body.contains("arn:aws:sqs:us-east-1:*"))
+    }
+
+    @Test func `pairs that the log leaves out are told`() throws {
+        var (draft, gaps) = (PolicyDraft(), RecordedCall.Gaps())
+        gaps.missingPairCount = 3
+        draft.learn([try recorded(gaps: gaps)])
+        #expect(draft.body.contains("some of its pairs are not recorded: dynamodb:GetItem"))
+        var whole = PolicyDraft()
+        whole.learn([try recorded()])
+        #expect(!whole.body.contains("not recorded"))
+    }
+
     @Test func `reads become Allow, writes AllowWithApproval, for these agents only`() throws {
         var draft = PolicyDraft()
         draft.learn([

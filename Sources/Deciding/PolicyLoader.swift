@@ -34,6 +34,10 @@ struct PolicyLoader {
         if let root = root("agents.yaml") {
             agents = readAgents(root, in: "agents.yaml", attachments: &attachments, issues: &issues)
         }
+        var accounts = AccountBook()
+        if let root = root("accounts.yaml") {
+            accounts = readAccounts(root, in: "accounts.yaml", issues: &issues)
+        }
         for attachment in attachments
         where !files.contains(where: { $0.name.utf8.elementsEqual(attachment.file.utf8) }) {
             let near = hint(attachment.file, files.map(\.name).filter { !isBook($0) })
@@ -49,20 +53,17 @@ struct PolicyLoader {
             document.statements.sorted { $0.id.sid.precedes($1.id.sid) }
         }
         return PolicySet(
-            digest: PolicySet.digest(of: files), statements: statements, agents: agents, approvers: approvers)
+            digest: PolicySet.digest(of: files), statements: statements, agents: agents, approvers: approvers,
+            accounts: accounts)
     }
 
     private func isBook(_ name: String) -> Bool {
-        ["agents.yaml", "approvers.yaml"].contains { $0.utf8.elementsEqual(name.utf8) }
+        ["agents.yaml", "approvers.yaml", "accounts.yaml"].contains { $0.utf8.elementsEqual(name.utf8) }
     }
 
     private mutating func read(_ file: PolicyFile) -> Node? {
         guard PolicyFile.isRead(file.name) else {
             issues.add(file.name, .start, "a policy file ends in .yaml, .yml or .json")
-            return nil
-        }
-        if file.name.utf8.elementsEqual("accounts.yaml".utf8) {
-            issues.add(file.name, .start, "`accounts.yaml` is not in this version", .laterVersion)
             return nil
         }
         do { return try Deciding.readDocument(named: file.name, file.bytes) } catch {

@@ -33,6 +33,7 @@ package struct PolicySet: Sendable {
     package let statements: [Statement]
     package let agents: AgentBook
     package let approvers: ApproverBook
+    package let accounts: AccountBook
     /// Whether a statement has a `Limit`: a set without any asks no counters.
     let hasLimits: Bool
     /// Whether a statement asks for the gate's host.
@@ -40,11 +41,15 @@ package struct PolicySet: Sendable {
     /// Nil: every statement is tried on every pair.
     private(set) var index: StatementIndex?
 
-    init(digest: Digest, statements: [Statement], agents: AgentBook, approvers: ApproverBook) {
+    init(
+        digest: Digest, statements: [Statement], agents: AgentBook, approvers: ApproverBook,
+        accounts: AccountBook
+    ) {
         self.digest = digest
         self.statements = statements
         self.agents = agents
         self.approvers = approvers
+        self.accounts = accounts
         asksHost = statements.contains { statement in
             statement.scope.conditions.contains { $0.keys.contains(.own(.host)) }
                 || statement.scope.resources.contains { $0.variables.contains(.own(.host)) }
@@ -55,8 +60,8 @@ package struct PolicySet: Sendable {
 
     /// The set that `files` make, whole or not at all. No file is the empty set, which denies everything.
     ///
-    /// `agents.yaml` and `approvers.yaml` are the books; every other `.yaml`, `.yml` or `.json` is a policy.
-    /// `actions` says which IAM actions exist.
+    /// `agents.yaml`, `approvers.yaml` and `accounts.yaml` are the books; every other `.yaml`, `.yml` or
+    /// `.json` is a policy. `actions` says which IAM actions exist.
     ///
     /// - Throws: ``PolicyError`` with everything found wrong.
     package static func load(files: [PolicyFile], actions: ActionNames) throws(PolicyError) -> PolicySet {
@@ -66,7 +71,8 @@ package struct PolicySet: Sendable {
 
     /// The same set with `statements` alone, sorted by id: to try what a few of them say.
     func only(_ statements: [Statement]) -> PolicySet {
-        PolicySet(digest: digest, statements: statements, agents: agents, approvers: approvers)
+        PolicySet(
+            digest: digest, statements: statements, agents: agents, approvers: approvers, accounts: accounts)
     }
 
     /// The statement `id`; nil when the set has none.

@@ -14,6 +14,14 @@ extension Gateway {
         do { asked = try SessionRequest(request.body, lifetimeMax: configuration.keyLifetime) } catch {
             return reply(.error(400, "BadRequest", error.description))
         }
+        if let account = asked.account, account != desk.recognition.account,
+            desk.policy.accounts[account] == nil
+        {
+            return reply(
+                .error(
+                    404, "NotFound",
+                    "account \(account) is not the gateway's own, and accounts.yaml does not name it"))
+        }
         if let approval = asked.approval { return resume(approval, asked, request, reply: reply) }
         guard let agent = asked.agent, let task = asked.task else {
             return reply(.error(400, "BadRequest", "`agent` and `task` are needed"))

@@ -17,7 +17,8 @@ package func cardText(_ card: JSON) -> String {
         row(
             "what",
             "\(word(what["service"])) \(word(what["operation"])) in \(word(what["region"])), account "
-                + "\(word(what["account"]))" + (items(what))),
+                + "\(word(what["account"]))\(card["account_name"]?.string.map { " \(shown($0))" } ?? "")"
+                + (items(what))),
     ]
     let pairs = card["pairs"]?.array ?? []
     for pair in pairs.prefix(20) {

@@ -89,6 +89,9 @@ extension Gateway {
             approval.record + [
                 .init("state", .string(approval.state.rawValue)),
                 .init("open_s", .integer(open.components.seconds)),
+                .init(
+                    "account_name",
+                    desk.policy.accounts[approval.asked.account].map { .string($0.title) } ?? .null),
                 .init("grant", approval.grant.map { .string($0.text) } ?? .null),
                 .init(
                     "confirm",

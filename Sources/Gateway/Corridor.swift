@@ -85,7 +85,10 @@ struct Corridor {
                 let caller = try identification.caller(
                     sending: body, content: plain.body, chunks: plain.signatures)
                 self.caller = caller
-                let call = try recognize(plain, caller: caller, setting: desk.recognition)
+                guard let setting = desk.recognition(of: caller) else {
+                    return refuse(.unknownAccount(caller.issued?.account ?? ""))
+                }
+                let call = try recognize(plain, caller: caller, setting: setting)
                 return judge(call, caller, of: &desk, now: now)
             } catch { return refuse(error) }
         case (.requesting(let call, let caller), .requested): return judge(call, caller, of: &desk, now: now)

@@ -53,6 +53,8 @@ package enum CredentialError: Error, Sendable, Hashable, CustomStringConvertible
     case notYet(place: String)
     /// `credential_process` did not give credentials; `why` says how, never with its output.
     case processFailed(why: String)
+    /// The gate has none of that account.
+    case noAccount(String)
     /// They ended, and no new ones came.
     case expired(end: Instant)
 
@@ -96,6 +98,7 @@ package enum CredentialError: Error, Sendable, Hashable, CustomStringConvertible
             "profile `\(profile)` signs in by \(way), which Countersign cannot do itself yet: start it with "
                 + "`--credential-process '\(exportCommand(for: profile))'`"
         case .processFailed(let why): "the credential process gave no credentials: \(why)"
+        case .noAccount(let id): "account \(id) is not in accounts.yaml, or has no credentials there"
         case .expired(let end): "the gateway's credentials ended at \(end) and no new ones came"
         }
     }

@@ -16,7 +16,7 @@ package final class RefreshingCredentials: CredentialSource {
     ///
     /// - SeeAlso: botocore's advisory and mandatory refresh, 15 and 10 minutes.
     package static let refreshAhead = Duration.seconds(900)
-    /// How long after a failed or early load it is tried again, until two thirds of ``refreshAhead`` are
+    /// How long after a failed load it is tried again, until two thirds of ``refreshAhead`` are
     /// left.
     package static let patience = Duration.seconds(60)
     /// How long after that.
@@ -101,6 +101,8 @@ package final class RefreshingCredentials: CredentialSource {
         func isOver(_ wait: Duration) -> Bool { sinceLoad >= wait || sinceLoad < .zero }
         guard state.credentials != nil else { return isOver(Self.retryAfter) }
         if let due = state.due, now >= due.advised {
+            // Without a failure this is what the last load gave: keys that do not live long.
+            guard state.failure != nil else { return isOver(.seconds(1)) }
             return isOver(now >= due.urgent ? Self.retryAfter : Self.patience)
         }
         return reloadEvery.map(isOver) ?? false

@@ -27,6 +27,19 @@ struct Desk {
         self.recognition = recognition
     }
 
+    /// The account, 12 digits, that the calls of `caller` are for; nil for the gateway's own.
+    func otherAccount(of caller: Caller) -> String? {
+        caller.issued?.account.flatMap { $0 == recognition.account ? nil : $0 }
+    }
+
+    /// The setting under which calls of `caller` are recognized: in the account that its key is for. Nil when
+    /// that is neither the gateway's own nor in `accounts.yaml`.
+    func recognition(of caller: Caller) -> RecognitionSetting? {
+        guard let account = otherAccount(of: caller) else { return recognition }
+        guard policy.accounts[account] != nil else { return nil }
+        return recognition.with(account: account, region: recognition.region)
+    }
+
     func decide(_ meaning: Meaning, caller: Caller, at now: Instant) -> Decision {
         Deciding.decide(
             meaning, caller: caller, under: policy, grants: grants, limits: limits, mode: mode,

@@ -24,6 +24,8 @@ final class Gateway: @unchecked Sendable {
     let log: RequestLog
     let forwarder: Forwarder
     let credentials: any CredentialSource
+    /// Those of the accounts of `accounts.yaml`.
+    let accountCredentials: AccountCredentials
     /// What issued keys are made from.
     let hostKey: HostKey
     let signingKeys: SigningKeys
@@ -76,6 +78,8 @@ final class Gateway: @unchecked Sendable {
         self.forwarder = forwarder
         self.credentials = credentials
         self.ownCalls = ownCalls
+        accountCredentials = AccountCredentials(
+            own: credentials, search: CredentialSearch(configuration, ownCalls))
         self.hostKey = hostKey
         self.signingKeys = ownCalls.signingKeys
         self.desk = desk

@@ -137,7 +137,8 @@ final class Passage: @unchecked Sendable {
         }
         let facts = RequestFacts(
             invocation: head["amz-sdk-invocation-id"], attempt: attempt, peer: peerText(exchange.peer),
-            userAgent: head["user-agent"], accessKeyID: gateway.accessKeyID)
+            userAgent: head["user-agent"], accessKeyID: gateway.accessKeyID,
+            accountName: corridor.call.flatMap { gateway.desk.policy.accounts[$0.meaning.account]?.title })
         let loop = exchange.loop
         entry = gateway.log.append(reservation, facts: facts) { result in
             loop.execute {
@@ -167,7 +168,7 @@ final class Passage: @unchecked Sendable {
         guard case .sent(let sending) = corridor.state else { return }
         do {
             let now = gateway.clock.wall
-            let credentials = try gateway.credentials.current(at: now)
+            let credentials = try gateway.credentials(of: corridor.caller).current(at: now)
             gateway.accessKeyID = credentials.accessKeyID
             let clearance = try gateway.log.clear(id)
             let signed = try sign(clearance, with: credentials, at: now, keys: gateway.signingKeys)

@@ -9,6 +9,8 @@ import Vocabulary
 enum Rebuff {
     case unidentified(IdentificationError)
     case unrecognized(RecognitionError)
+    /// Its key is for an account that the gate has no credentials of.
+    case unknownAccount(String)
     /// Its body did not come, or not as it was announced.
     case unread(RequestFault)
     case denied(Denial, Caller)
@@ -74,6 +76,12 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
     let denied = accessDenied(shape)
     switch rebuff {
     case .unidentified(let error): return Answer(status: 403, code: denied, message: text(error))
+    case .unknownAccount(let account):
+        return Answer(
+            status: 403, code: denied,
+            message:
+                "Countersign refused this call: its key is for account \(account), which accounts.yaml of "
+                + "this host does not name. Nothing was sent to AWS.")
     case .unrecognized(let error):
         return Answer(status: error.status, code: code(error), message: text(error))
     case .unread(let fault):

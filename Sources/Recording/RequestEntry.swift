@@ -14,16 +14,19 @@ package struct RequestFacts: Hashable, Sendable {
     package let userAgent: String?
     /// The id of the access key that will sign; never the key.
     package let accessKeyID: String?
+    /// What `accounts.yaml` calls the account; nil where it does not name it.
+    package let accountName: String?
 
     package init(
         invocation: String? = nil, attempt: Int? = nil, peer: String, userAgent: String? = nil,
-        accessKeyID: String? = nil
+        accessKeyID: String? = nil, accountName: String? = nil
     ) {
         self.invocation = invocation
         self.attempt = attempt
         self.peer = peer
         self.userAgent = userAgent
         self.accessKeyID = accessKeyID
+        self.accountName = accountName
     }
 }
 
@@ -58,6 +61,7 @@ extension Entry {
             .text("peer", facts.peer, byteCountMax: 256),
             .text("user_agent", facts.userAgent, byteCountMax: userAgentByteCountMax),
             .text("access_key_id", facts.accessKeyID, byteCountMax: 128),
+            .text("account_name", facts.accountName),
         ]
         return Entry(.request, at: reservation.at, members)
     }

@@ -96,7 +96,7 @@ extension LoadingTests {
         ])
         #expect(
             told == [
-                "accounts.yaml:1:1: `accounts.yaml` is not in this version",
+                "accounts.yaml:1:1: `Countersign: 1` must be stated at the top",
                 "notes.txt:1:1: a policy file ends in .yaml, .yml or .json",
                 "notes.txt:1:1: the file is here twice",
                 "notes.txt:1:1: a policy file ends in .yaml, .yml or .json",

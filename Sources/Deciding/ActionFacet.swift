@@ -18,26 +18,27 @@ struct FacetedAction {
     /// The operations that need it so, by name; none where no operation is known to.
     let facets: [(facet: ActionFacet, operations: [String])]
 
-    /// Every action that IAM lists or an operation of `catalog` needs, but for those that no policy decides.
-    static func all(in catalog: Catalog) -> [FacetedAction] {
+    /// Every action that IAM lists or an operation of `catalog` needs, but for those that no policy decides;
+    /// only those of the services `prefixes` where it is not nil.
+    static func all(in catalog: Catalog, of prefixes: Set<String>? = nil) -> [FacetedAction] {
         var found: [Action: [ActionFacet: Set<String>]] = [:]
         for service in catalog.services where !service.takesBearerTokens && !service.needsSignatureV2 {
             for operation in service.operations where !operation.isUnsignedByModel {
                 let vends = operation.vendsCredentials || operation.replyCarriesKeys
-                for need in operation.actions {
+                for need in operation.actions where prefixes?.contains(need.action.prefix) ?? true {
                     let facet = ActionFacet(level: need.level, need.sensitivity, vends: vends)
                     found[need.action, default: [:]][facet, default: []].insert(operation.name)
                 }
             }
         }
-        for prefix in catalog.actionPrefixes {
+        for prefix in prefixes.map(Array.init) ?? catalog.actionPrefixes {
             for listed in catalog.listedActions(prefix: prefix) where found[listed.action] == nil {
                 found[listed.action] = [ActionFacet(level: listed.level, .unrated, vends: false): []]
             }
         }
         // Calls of objects in a directory bucket need a session, to read or to write, as they themselves are.
         let session = Action(prefix: "s3express", name: "CreateSession")
-        for level in [AccessLevel.read, .write] {
+        for level in [AccessLevel.read, .write] where prefixes?.contains(session.prefix) ?? true {
             for sensitivity in [Sensitivity.metadata, .data] {
                 found[session, default: [:]][ActionFacet(level: level, sensitivity, vends: false)] = []
             }

@@ -23,6 +23,16 @@ package struct Boundary: Sendable {
         let comparator: String
         let key: String
         let values: [String]
+
+        // Two values that Swift holds equal are two to AWS.
+        static func == (left: Line, right: Line) -> Bool {
+            left.comparator.hasBytes(of: right.comparator) && left.key.hasBytes(of: right.key)
+                && left.values.map(ExactText.init) == right.values.map(ExactText.init)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            for text in [comparator, key] + values { hasher.combine(exactly: text) }
+        }
     }
 
     package private(set) var rules: [Rule] = []
@@ -128,7 +138,7 @@ package struct Boundary: Sendable {
         return left + right
     }
 
-    private static func document(of rules: [Rule]) -> JSON {
+    static func document(of rules: [Rule]) -> JSON {
         ["Version": "2012-10-17", "Statement": .array(rules.map(\.json))]
     }
 
@@ -160,7 +170,7 @@ extension Boundary.Rule {
             resources == ["*"] && !exceptsResources
             || exceptsResources == other.exceptsResources
                 && (exceptsResources
-                    ? Set(resources) == Set(other.resources)
+                    ? exact(resources) == exact(other.resources)
                     : other.resources.allSatisfy { one in resources.contains { covered(one, by: $0) } })
         let coversActions =
             actions.contains("*") && !exceptsActions
@@ -171,6 +181,8 @@ extension Boundary.Rule {
         return coversResources && coversActions
     }
 }
+
+private func exact(_ texts: [String]) -> Set<ExactText> { Set(texts.map(ExactText.init)) }
 
 /// The most patterns, or rules, that are compared with each other.
 private let comparedCountMax = 1_000
@@ -197,10 +209,10 @@ private func covered(_ pattern: String, by other: String) -> Bool {
 extension Boundary {
     /// The same rules in fewer: actions of equal resources and conditions put together, then resources of
     /// equal actions and conditions; what another rule, action or resource covers left out.
-    fileprivate static func merged(_ rules: [Boundary.Rule]) -> [Boundary.Rule] {
+    static func merged(_ rules: [Boundary.Rule]) -> [Boundary.Rule] {
         struct Group: Hashable {
             let denies: Bool
-            let resources: Set<String>
+            let resources: Set<ExactText>
             let exceptsResources: Bool
             let conditions: Set<Boundary.Line>
         }
@@ -208,7 +220,8 @@ extension Boundary {
         var places: [Group: Int] = [:]
         for rule in rules {
             let group = Group(
-                denies: rule.denies, resources: Set(rule.resources), exceptsResources: rule.exceptsResources,
+                denies: rule.denies, resources: exact(rule.resources),
+                exceptsResources: rule.exceptsResources,
                 conditions: Set(rule.conditions))
             if !rule.exceptsActions, let place = places[group] {
                 merged[place].actions += rule.actions
@@ -261,7 +274,7 @@ private func joined(_ rules: [Boundary.Rule]) -> [Boundary.Rule] {
 
 /// `patterns` without those that another covers, sorted.
 private func least(_ patterns: [String]) -> [String] {
-    let all = Set(patterns).sorted()
+    let all = exact(patterns).map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     // Every pattern is compared with every other: of very many only doubles are left out.
     if all.count > comparedCountMax { return all }
     return all.enumerated().filter { place, one in

@@ -280,7 +280,7 @@ extension Statement {
 
 extension Condition {
     /// Whether the action, as its operation needs it, settles it.
-    fileprivate var isByAction: Bool {
+    var isByAction: Bool {
         guard case .own(let own) = key, !hasVariables else { return false }
         return own == .accessLevel || own == .mutates || own == .sensitivity
     }
@@ -302,7 +302,7 @@ extension Condition {
     }
 
     /// The line with the operator's name as AWS spells it.
-    fileprivate var line: Boundary.Line {
+    var line: Boundary.Line {
         var comparator = written.comparator.asciiLowercased
         var (before, after) = ("", "")
         for prefix in ["ForAllValues:", "ForAnyValue:"]
@@ -334,7 +334,7 @@ extension Condition.Key {
 
 extension ResourcePattern {
     /// The text with what compares in any case, all before the fifth colon, in small letters.
-    fileprivate var forAWS: String {
+    var forAWS: String {
         let parts = text.utf8.split(separator: 0x3A, maxSplits: 5, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
         guard parts.count == 6 else { return text }

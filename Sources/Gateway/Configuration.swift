@@ -34,10 +34,11 @@ package struct Configuration: Sendable, Hashable {
     /// The settings by their long flag names; a list only for `listen` and `resource-host`.
     package static let keys = [
         "account", "agent", "agent-socket", "allow-same-uid", "ca-bundle", "control-group", "control-socket",
-        "credential-process", "key-lifetime", "listen", "log-durability", "log-reserve", "mode", "policies",
+        "credential-process", "downscope", "key-lifetime", "listen", "log-durability", "log-reserve", "mode",
+        "policies",
         "profile",
         "region",
-        "resource-host", "state", "upstream", "use-dual-stack", "use-fips",
+        "resource-host", "role", "state", "upstream", "use-dual-stack", "use-fips",
     ]
 
     package let doors: [Door]
@@ -59,6 +60,10 @@ package struct Configuration: Sendable, Hashable {
     package let account: String?
     package let profile: String?
     package let credentialProcess: String?
+    /// Whether calls are signed with credentials cut down to them.
+    package let downscope: Downscope
+    /// The role that calls are signed as; nil for the gateway's own, if it is one.
+    package let role: String?
     package let caBundle: String?
     package let demandsSync: Bool
     package let logReserveBytes: Int
@@ -122,6 +127,8 @@ package struct Configuration: Sendable, Hashable {
         }
         profile = settings.text("profile")
         credentialProcess = settings.text("credential-process")
+        downscope = try downscopeMode(settings.text("downscope"))
+        role = try settings.text("role").map(statedRole)
         caBundle = settings.text("ca-bundle")
         switch settings.text("log-durability") ?? "written" {
         case "written": demandsSync = false
@@ -159,6 +166,21 @@ private struct Settings {
         case .some(let other): throw ConfigurationError("\(key): `\(shown(other))` is neither true nor false")
         }
     }
+}
+
+private func statedRole(_ text: String) throws(ConfigurationError) -> String {
+    guard roleARN(of: text) == text else {
+        throw ConfigurationError("role: `\(shown(text))` is no ARN of a role")
+    }
+    return text
+}
+
+private func downscopeMode(_ text: String?) throws(ConfigurationError) -> Downscope {
+    guard let text else { return .prefer }
+    guard let mode = Downscope(rawValue: text) else {
+        throw ConfigurationError("downscope: `\(shown(text))` is none of require, prefer and off")
+    }
+    return mode
 }
 
 /// AWS's own environment variables count too: a machine that must use FIPS says it once.

@@ -213,6 +213,7 @@ extension Gateway {
         }
         // Revoked at once, whatever the log does: taking power away never waits.
         do { try desk.grants.revoke(id) } catch { return reply(.notFound) }
+        desk.roleSessions.prune(desk.grants, at: clock.now)
         let why = request.body["reason"]?.string.map { String($0.prefix(500)) }
         record(.grantRevoked(at: clock.now, grant: id, approval: grant.approval, by: approver, why: why)) {
             durable in

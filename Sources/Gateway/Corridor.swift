@@ -10,9 +10,9 @@ import Vocabulary
 /// record
 ///
 /// A value: ``step(_:at:of:now:)`` takes what happened and says what to do next; the passage around it does
-/// that, and nothing else. Three of its steps wait: for the body, for humans, for the log. Approving never
-/// allows: it makes a grant, and the same `judge` runs again. A clearance never shows up here: it lives only
-/// inside the one step that signs and hands off.
+/// that, and nothing else. Four of its steps wait: for the body, for humans, for credentials that can do no
+/// more than the call needs, for the log. Approving never allows: it makes a grant, and the same `judge` runs
+/// again. A clearance never shows up here: it lives only inside the one step that signs and hands off.
 struct Corridor {
     /// The request's name in the log and in answers of our own.
     let request: RequestID
@@ -25,6 +25,8 @@ struct Corridor {
         case waitingForHumans(ApprovalID, Call, Caller)
         /// Another attempt of the same invocation was sent; its outcome is this one's answer.
         case waitingForOutcome(SendKey, Call, Caller)
+        /// The credentials to sign it with are being asked for.
+        case assuming(Call, Caller)
         case recording(Sending)
         case sent(Sending)
         case left
@@ -39,6 +41,8 @@ struct Corridor {
         /// A review, an expiry, a grant or a new policy set touched what this call waits for.
         case reconsider
         case holdEnded
+        /// The credentials that this call waits for are there, or are known not to come.
+        case assumed
         /// The entry that the call's reservation became is as durable as it must be.
         case durable(EntryID)
         case logFailed
@@ -55,7 +59,8 @@ struct Corridor {
         case hold(ApprovalID, for: Duration)
         case awaitOutcome(SendKey)
         case replay(StoredReply)
-        case record(Reservation)
+        case awaitRole(RoleSessionKey)
+        case record(Reservation, RoleSessionBook.Power)
         case signAndForward(EntryID)
         case finish(Sending, Outcome, StoredReply?)
         case refuse(Rebuff)
@@ -98,6 +103,7 @@ struct Corridor {
         case (.waitingForOutcome(_, let call, let caller), .reconsider):
             return judge(call, caller, of: &desk, now: now)
         case (.waitingForOutcome, .holdEnded): return refuse(.outcomeUnknown(wasSent: false))
+        case (.assuming(let call, let caller), .assumed): return judge(call, caller, of: &desk, now: now)
         case (.recording(let sending), .durable(let entry)):
             state = .sent(sending)
             return .signAndForward(entry)
@@ -147,18 +153,35 @@ struct Corridor {
         switch desk.decide(call.meaning, caller: caller, at: now) {
         case .deny(let denial): return refuse(.denied(denial, caller))
         case .ask(let question): return ask(question, call, caller, of: &desk, now: now)
-        case .allow(let allowance):
-            do {
-                let reservation = try desk.reserve(call, allowance, caller: caller, request: request, at: now)
-                let sending = Sending(reservation, key: key, call: call)
-                if let key, !sending.uses.isEmpty { desk.sends.begin(key, at: now) }
-                state = .recording(sending)
-                return .record(reservation)
-            } catch {
-                // INVARIANT: the same step decided that there is room.
-                if case .limitReached = error { return refuse(.fault(.defect)) }
-                return refuse(.fault(.grantGone))
-            }
+        case .allow(let allowance): return release(call, allowance, caller, key, of: &desk, now: now)
+        }
+    }
+
+    /// Claims what the call needs to be sent, once there is something to sign it with: a grant is not used up
+    /// by a call that then cannot be signed, and the entry says with whose power it went.
+    private mutating func release(
+        _ call: Call, _ allowance: Allowance, _ caller: Caller, _ key: SendKey?, of desk: inout Desk,
+        now: Instant
+    ) -> Action {
+        let power = desk.power(for: call.meaning, allowance, caller, at: now)
+        switch power {
+        case .signer, .own: break
+        case .comes(let role):
+            state = .assuming(call, caller)
+            return .awaitRole(role)
+        case .refused(let why): return refuse(.unscoped(why))
+        case .unavailable(let why): return refuse(.fault(.unscoped(why)))
+        }
+        do {
+            let reservation = try desk.reserve(call, allowance, caller: caller, request: request, at: now)
+            let sending = Sending(reservation, key: key, call: call)
+            if let key, !sending.uses.isEmpty { desk.sends.begin(key, at: now) }
+            state = .recording(sending)
+            return .record(reservation, power)
+        } catch {
+            // INVARIANT: the same step decided that there is room.
+            if case .limitReached = error { return refuse(.fault(.defect)) }
+            return refuse(.fault(.grantGone))
         }
     }
 

@@ -20,6 +20,7 @@ struct Desk {
     var sessions = SessionBook()
     /// The keys that this host issued; none until the host key is there.
     var keys = KeyRing()
+    var roleSessions = RoleSessionBook(mode: .off)
     var recognition: RecognitionSetting
 
     init(policy: PolicySet, recognition: RecognitionSetting) {
@@ -44,6 +45,25 @@ struct Desk {
         Deciding.decide(
             meaning, caller: caller, under: policy, grants: grants, limits: limits, mode: mode,
             host: host, at: now)
+    }
+
+    /// With what a call that `allowance` allows is signed.
+    mutating func power(
+        for meaning: Meaning, _ allowance: Allowance, _ caller: Caller, at now: Instant
+    ) -> RoleSessionBook.Power {
+        let account = caller.issued?.account ?? recognition.account
+        let named = account.flatMap { policy.accounts[$0] }
+        let isElsewhere = account != recognition.account || named.map { $0.source != .own } ?? false
+        if isElsewhere, caller.issued?.role == nil {
+            // Sessions are made of the gateway's own role: another account's calls go with its credentials.
+            switch roleSessions.mode {
+            case .off: return .own(why: nil)
+            case .prefer: return .own(why: "another account's credentials")
+            case .require: return .refused(why: "calls of other accounts are not scoped down")
+            }
+        }
+        return roleSessions.power(
+            for: meaning, allowance, caller, under: policy, grants: grants, host: host, at: now)
     }
 
     mutating func reserve(

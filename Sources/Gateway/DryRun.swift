@@ -144,6 +144,7 @@ private final class DryPassage: @unchecked Sendable {
         case .hold: decided()
         case .awaitOutcome: decided()
         case .replay: decided()
+        case .awaitRole: decided()
         case .record: decided()
         case .signAndForward: decided()
         case .finish: decided()

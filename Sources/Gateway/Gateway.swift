@@ -31,6 +31,7 @@ final class Gateway: @unchecked Sendable {
     let signingKeys: SigningKeys
     /// What the gateway asks of AWS for itself; blocks, so never on the loop.
     let ownCalls: OwnCalls
+    let roleSessionMaker: RoleSessionMaker
     let out: @Sendable (String) -> Void
 
     var desk: Desk
@@ -51,8 +52,11 @@ final class Gateway: @unchecked Sendable {
     var shownCards: [String: ShownCard] = [:]
     /// Where each agent's listener is, for `env`.
     var addresses: [AgentName: String] = [:]
-    /// The access key id that signs, once known.
-    var accessKeyID: String?
+    /// The passages that wait for a session of a role, oldest first.
+    var assuming: [RoleSessionKey: [Passage]] = [:]
+    /// Sessions to be asked for, and how many are being asked for.
+    var due: [RoleSessionWant] = []
+    var askingCount = 0
     private let peers = PeerFinder()
     /// Runs that began lately, by uid.
     var runs = MinuteCounts<UInt32>()
@@ -80,6 +84,8 @@ final class Gateway: @unchecked Sendable {
         self.ownCalls = ownCalls
         accountCredentials = AccountCredentials(
             own: credentials, search: CredentialSearch(configuration, ownCalls))
+        roleSessionMaker = RoleSessionMaker(
+            ownCalls: ownCalls, credentials: credentials, clock: clock, role: configuration.role)
         self.hostKey = hostKey
         self.signingKeys = ownCalls.signingKeys
         self.desk = desk
@@ -217,6 +223,8 @@ final class Gateway: @unchecked Sendable {
     /// certainly not used. `entry` is nil when its request never got into the log.
     func finish(_ sending: Sending, _ outcome: Outcome, entry: EntryID?, reply: StoredReply? = nil) {
         let isFree = outcome.kind == .notSent || outcome.kind == .throttled
+        // What was made for a grant goes with it.
+        if !sending.uses.isEmpty, !isFree { desk.roleSessions.prune(desk.grants, at: clock.now) }
         desk.retries.ended(sending.key, (outcome.kind, outcome.status), sending.counts)
         let record = entry.map { Entry.outcome(outcome, of: $0, request: sending.request, at: clock.now) }
         guard isFree else {

@@ -4,6 +4,7 @@ import Deciding
 import Identifying
 import Recognizing
 import Recording
+import SigV4
 import Signing
 import Vocabulary
 
@@ -20,6 +21,7 @@ final class Passage: @unchecked Sendable {
     /// What it waits for, so that it can be told.
     private(set) var waitsFor: ApprovalID?
     private var awaits: SendKey?
+    private var awaitsRole: RoleSessionKey?
 
     init(_ exchange: Exchange, binding: ListenerBinding, gateway: Gateway) {
         self.exchange = exchange
@@ -35,6 +37,7 @@ final class Passage: @unchecked Sendable {
 
     func take(_ event: Corridor.Event) {
         carryOut(corridor.step(event, at: binding, of: &gateway.desk, now: gateway.clock.now))
+        if !gateway.desk.roleSessions.due.isEmpty { gateway.makeRoleSessions() }
     }
 
     private func carryOut(_ action: consuming Corridor.Action) {
@@ -53,9 +56,13 @@ final class Passage: @unchecked Sendable {
         case .replay(let reply):
             leaveQueues()
             exchange.answer(status: reply.status, fields: reply.fields, body: reply.body)
-        case .record(let reservation):
+        case .awaitRole(let key):
             leaveQueues()
-            record(reservation)
+            awaitsRole = key
+            gateway.assuming[key, default: []].append(self)
+        case .record(let reservation, let power):
+            leaveQueues()
+            record(reservation, power)
         case .signAndForward(let entry): signAndForward(entry)
         case .finish(let sending, let outcome, let reply): finish(sending, outcome, reply)
         case .refuse(let rebuff):
@@ -121,24 +128,45 @@ final class Passage: @unchecked Sendable {
             gateway.awaiting[key]?.removeAll { $0 === self }
             if gateway.awaiting[key]?.isEmpty == true { gateway.awaiting[key] = nil }
         }
+        if let key = awaitsRole {
+            gateway.assuming[key]?.removeAll { $0 === self }
+            if gateway.assuming[key]?.isEmpty == true { gateway.assuming[key] = nil }
+        }
         waitsFor = nil
         awaits = nil
+        awaitsRole = nil
     }
 
     // MARK: The log and AWS
 
     /// The request's entry in the log, once it has one.
     private(set) var entry: EntryID?
+    /// What signs it, from before its entry is written: the entry names it.
+    private var signer: Signer?
+    private var own: Result<Credentials, CredentialError>?
 
-    private func record(_ reservation: consuming Reservation) {
+    private func record(_ reservation: consuming Reservation, _ power: RoleSessionBook.Power) {
+        var signedAs: SignedAs?
+        switch power {
+        case .signer(let found): (signer, signedAs) = (found, found.record)
+        case .own(let why):
+            signedAs = why.map { SignedAs(extent: .none, why: $0) }
+            own = Result { () throws(CredentialError) in
+                try gateway.credentials(of: corridor.caller).current(at: gateway.clock.wall)
+            }
+        // INVARIANT: the corridor records nothing with these; were it to, there is nothing to sign with.
+        case .comes, .refused, .unavailable: break
+        }
         let head = exchange.head
         let attempt = head["amz-sdk-request"].flatMap { text in
             text.split(separator: ";").first.flatMap { $0.split(separator: "=").last }.flatMap { Int($0) }
         }
         let facts = RequestFacts(
             invocation: head["amz-sdk-invocation-id"], attempt: attempt, peer: peerText(exchange.peer),
-            userAgent: head["user-agent"], accessKeyID: gateway.accessKeyID,
-            accountName: corridor.call.flatMap { gateway.desk.policy.accounts[$0.meaning.account]?.title })
+            userAgent: head["user-agent"],
+            accessKeyID: (signer?.credentials ?? (try? own?.get()))?.accessKeyID,
+            accountName: corridor.call.flatMap { gateway.desk.policy.accounts[$0.meaning.account]?.title },
+            signedAs: signedAs)
         let loop = exchange.loop
         entry = gateway.log.append(reservation, facts: facts) { result in
             loop.execute {
@@ -167,11 +195,12 @@ final class Passage: @unchecked Sendable {
     private func signAndForward(_ id: EntryID) {
         guard case .sent(let sending) = corridor.state else { return }
         do {
-            let now = gateway.clock.wall
-            let credentials = try gateway.credentials(of: corridor.caller).current(at: now)
-            gateway.accessKeyID = credentials.accessKeyID
+            guard let credentials = try signer?.credentials ?? own?.get() else {
+                throw CredentialError.none(profile: "default")
+            }
             let clearance = try gateway.log.clear(id)
-            let signed = try sign(clearance, with: credentials, at: now, keys: gateway.signingKeys)
+            let signed = try sign(
+                clearance, with: credentials, at: gateway.clock.wall, keys: gateway.signingKeys)
             let relay = Relay(
                 self, sending: sending,
                 staysAt: stayingAddress(of: corridor.call?.meaning, head: exchange.head))
@@ -193,6 +222,7 @@ final class Passage: @unchecked Sendable {
         let ours = reply.flatMap(credentialFault)
         gateway.finish(sending, outcome, entry: entry, reply: ours == nil ? reply : nil)
         if let ours {
+            if let signer { gateway.desk.roleSessions.drop(signer) }
             gateway.complain("AWS refused the gateway's own credentials: \(ours)")
             return refuse(.fault(.upstreamRefusesCredentials(ours)))
         }
@@ -241,8 +271,9 @@ final class Passage: @unchecked Sendable {
         if case .fault(let fault) = rebuff {
             gateway.note(
                 .fault(
-                    at: now, step: "\(fault.step)", error: answer.message, request: corridor.request,
-                    agent: agent))
+                    at: now, step: "\(fault.step)",
+                    error: answer.message + (fault.detail.map { " (\($0))" } ?? ""),
+                    request: corridor.request, agent: agent))
             return
         }
         guard let caller = corridor.caller, let call = corridor.call else {
@@ -286,5 +317,15 @@ extension Outcome {
             kind: .notSent, status: nil, awsRequestID: nil, awsExtendedRequestID: nil, error: why,
             bytesSent: 0,
             bytesReceived: 0, elapsed: .zero)
+    }
+}
+
+extension Rebuff.Fault {
+    /// What only the operator is told: whose credentials they are, and what STS said.
+    fileprivate var detail: String? {
+        switch self {
+        case .credentials(let why), .unscoped(let why): why
+        case .logUnwritable, .upstream, .noAnswer, .upstreamRefusesCredentials, .grantGone, .defect: nil
+        }
     }
 }

@@ -24,12 +24,16 @@ enum Rebuff {
     case notAsked(AskError)
     /// This attempt (`wasSent`) or an earlier one of its invocation was sent; what came of it is not known.
     case outcomeUnknown(wasSent: Bool)
+    /// `--downscope require`: no session policy can say what it needs.
+    case unscoped(String)
     case fault(Fault)
 
     /// What is the operator's to mend. Nothing more is signed meanwhile.
     enum Fault: Hashable {
         case logUnwritable
         case credentials(String)
+        /// There are no credentials that can do no more than the call needs, and none other may be used.
+        case unscoped(String)
         case upstream(String)
         /// A call that changes nothing was sent, and no whole answer came.
         case noAnswer(String)
@@ -41,7 +45,7 @@ enum Rebuff {
         var step: String {
             switch self {
             case .logUnwritable: "record"
-            case .credentials, .upstreamRefusesCredentials: "sign"
+            case .credentials, .unscoped, .upstreamRefusesCredentials: "sign"
             case .upstream, .noAnswer: "forward"
             case .grantGone: "reserve"
             case .defect: "gate"
@@ -105,6 +109,13 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
                 "Countersign sent \(what) to AWS and does not know what came of it; it may have run. "
                 + (wasSent ? "" : "This attempt was not sent. ")
                 + "Reading the resource shows whether it ran.")
+    case .unscoped(let why):
+        return Answer(
+            status: 403, code: denied,
+            message:
+                "Countersign sends a call here only with credentials that can do no more than it needs "
+                + "(--downscope require), and for this one AWS takes none: \(why). Nothing was sent to AWS; "
+                + "it was not AWS IAM that refused. A call that names fewer things may fit.")
     case .fault(let fault): return Answer(status: 503, code: "ServiceUnavailable", message: text(fault))
     }
 }
@@ -335,6 +346,9 @@ private func text(_ fault: Rebuff.Fault) -> String {
     // Whose they are and where they come from is none of the agent's business.
     case .credentials:
         "Countersign has no usable AWS credentials at the moment; its operator can see why. Nothing was sent."
+    case .unscoped:
+        "Countersign has no credentials at the moment that can do no more than this call needs, and may use "
+            + "no others; its operator can see why. Nothing was sent."
     case .upstream(let why): "Countersign could not reach AWS: \(why). Nothing was sent."
     case .noAnswer(let why):
         "Countersign sent this call, which changes nothing, and got no whole answer: \(why)."

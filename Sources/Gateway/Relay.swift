@@ -188,7 +188,7 @@ private let ownCredentialFaults: Set<String> = [
 
 /// Codes by which AWS says that it did not act because of load: botocore's list of throttling codes, without
 /// those that are also used for other limits.
-private let throttlingCodes: Set<String> = [
+let throttlingCodes: Set<String> = [
     "BandwidthLimitExceeded", "EC2ThrottledException", "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled", "RequestThrottledException", "SlowDown", "ThrottledException", "Throttling",

@@ -83,6 +83,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     (desk.room, desk.grants, desk.sends) = (fold.room, fold.grants, fold.sends)
     (desk.limits, desk.retries, desk.sessions) = (fold.limits, fold.retries, fold.sessions)
     (desk.mode, desk.host, desk.keys) = (configuration.mode, hostName(), KeyRing(hostKey))
+    desk.roleSessions = RoleSessionBook(mode: configuration.downscope)
     let gateway = Gateway(
         configuration: configuration, clock: clock, loop: Loop(), log: log, forwarder: forwarder,
         credentials: credentials, ownCalls: ownCalls, hostKey: hostKey, desk: desk, out: { speaker.say($0) })

@@ -16,10 +16,12 @@ package struct RequestFacts: Hashable, Sendable {
     package let accessKeyID: String?
     /// What `accounts.yaml` calls the account; nil where it does not name it.
     package let accountName: String?
+    /// With whose power it is signed; nil where nothing is scoped down.
+    package let signedAs: SignedAs?
 
     package init(
         invocation: String? = nil, attempt: Int? = nil, peer: String, userAgent: String? = nil,
-        accessKeyID: String? = nil, accountName: String? = nil
+        accessKeyID: String? = nil, accountName: String? = nil, signedAs: SignedAs? = nil
     ) {
         self.invocation = invocation
         self.attempt = attempt
@@ -27,6 +29,7 @@ package struct RequestFacts: Hashable, Sendable {
         self.userAgent = userAgent
         self.accessKeyID = accessKeyID
         self.accountName = accountName
+        self.signedAs = signedAs
     }
 }
 
@@ -62,6 +65,7 @@ extension Entry {
             .text("user_agent", facts.userAgent, byteCountMax: userAgentByteCountMax),
             .text("access_key_id", facts.accessKeyID, byteCountMax: 128),
             .text("account_name", facts.accountName),
+            facts.signedAs.map { JSON.Member("downscope", $0.logged) },
         ]
         return Entry(.request, at: reservation.at, members)
     }

@@ -168,7 +168,8 @@ package struct Story: Sendable {
     }
 
     private func call(_ request: StoredEntry, _ outcome: StoredEntry?) -> String {
-        let start = "\(request.at) entry \(request.id), \(word(request["req"])):"
+        let start =
+            "\(request.at) entry \(request.id), \(word(request["req"]))\(power(request["downscope"])):"
         guard let outcome else { return "\(start) no outcome yet; it may have run" }
         guard outcome["kind"] == "answered" else {
             return
@@ -176,6 +177,19 @@ package struct Story: Sendable {
         }
         return "\(start) AWS answered \(word(outcome["status"])) in \(word(outcome["ms"])) ms, "
             + "AWS request \(word(outcome["aws_request_id"]))"
+    }
+
+    /// With whose power it was signed: ` as support-7@ses-9F31AAAA, scoped down to its grant`.
+    private func power(_ downscope: JSON?) -> String {
+        guard let downscope else { return "" }
+        let name = downscope["role_session"].map { " as \(word($0))" } ?? ""
+        let why = downscope["why"].map { " (\(bounded(word($0))))" } ?? ""
+        switch downscope["to"]?.string {
+        case SignedAs.Extent.statements.rawValue: return "\(name), scoped down to the agent's statements"
+        case SignedAs.Extent.grant.rawValue: return "\(name), scoped down to its grant"
+        case SignedAs.Extent.call.rawValue: return "\(name), scoped down to the call"
+        default: return "\(name), not scoped down\(why)"
+        }
     }
 
     private func row(_ name: String, _ text: String) -> String { "\(pad(name, 8)) \(text)" }

@@ -53,6 +53,13 @@ struct Serve: ParsableCommand {
     var profile: String?
     @Option(help: "A command that prints the gateway's credentials, as credential_process does.")
     var credentialProcess: String?
+    @Option(
+        help:
+            "`prefer` (default), `require` or `off`: sign with credentials that can do no more than needed."
+    )
+    var downscope: String?
+    @Option(help: "The ARN of the role that calls are signed as (default: the gateway's own, if it is one).")
+    var role: String?
     @Option(help: "A file of CA certificates to trust instead of the system's.")
     var caBundle: String?
     @Option(help: "The approvers' unix socket.")
@@ -77,7 +84,8 @@ struct Serve: ParsableCommand {
             ("upstream", upstream),
             ("region", region),
             ("account", account), ("profile", profile), ("credential-process", credentialProcess),
-            ("ca-bundle", caBundle), ("control-socket", controlSocket), ("control-group", controlGroup),
+            ("ca-bundle", caBundle), ("downscope", downscope), ("role", role),
+            ("control-socket", controlSocket), ("control-group", controlGroup),
             ("agent-socket", agentSocket), ("log-durability", logDurability), ("log-reserve", logReserve),
             ("key-lifetime", keyLifetime),
         ]

@@ -37,6 +37,7 @@ private func refusal(
             "log-durability": "synced", "log-reserve": "7", "region": "eu-west-1", "upstream": "https://h",
             "resource-host": "apigatewaymanagementapi=a1b2c3.execute-api.eu-west-1.amazonaws.com/prod",
             "use-dual-stack": "true", "use-fips": "true", "mode": "observe", "key-lifetime": "2h",
+            "downscope": "off", "role": "arn:aws:iam::123456789012:role/team/gateway",
         ]
         let value = values[key] ?? "/somewhere/\(key)"
         let variable = "COUNTERSIGN_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
@@ -63,6 +64,23 @@ private func refusal(
             #expect(refusal(["key-lifetime": [text]]).hasPrefix("key-lifetime: `"), "\(text)")
         }
         #expect(try configured().keyLifetime == .seconds(43_200))
+    }
+
+    @Test func `scoping down is preferred unless one of three words says otherwise, and a role is an ARN`()
+        throws
+    {
+        #expect(try configured().downscope == .prefer)
+        for mode in Downscope.allCases {
+            #expect(try configured(["downscope": [mode.rawValue]]).downscope == mode)
+        }
+        for text in ["Require", "none", "true", ""] {
+            #expect(refusal(["downscope": [text]]).hasPrefix("downscope: `"), "\(text)")
+        }
+        for text in [
+            "gateway", "arn:aws:iam::123456789012:user/mia", "arn:aws:sts::123456789012:assumed-role/a/b",
+        ] {
+            #expect(refusal(["role": [text]]).hasPrefix("role: `"), "\(text)")
+        }
     }
 
     @Test func `an unknown key of the file is an error that names the known ones`() {

@@ -46,7 +46,7 @@ private let second = ApprovalID(random: 2)
             _ = try walk.take(.head(walk.head, wall: noon), &desk)
             let action = walk.corridor.step(
                 .body(walk.body), at: try binding(), of: &desk, now: noon)
-            guard case .record(let reservation) = consume action else { throw Unexpected() }
+            guard case .record(let reservation, _) = consume action else { throw Unexpected() }
             let allowance = reservation.allowance
             switch allowance.would {
             case .ask: #expect(would == "ask")

@@ -297,7 +297,8 @@ final class World {
             count("joined")
         case .hold(let approval, _): clients[id]?.waitsFor = approval
         case .awaitOutcome(let key): clients[id]?.awaits = key
-        case .record(let reservation):
+        case .awaitRole: return
+        case .record(let reservation, _):
             client.sending = Sending(
                 reservation, key: SendKey(caller: reservation.caller, call: reservation.call),
                 call: reservation.call)

@@ -161,7 +161,8 @@ func word(_ action: consuming Corridor.Action) -> String {
     case .hold(let id, let wait): "hold \(id) \(wait.components.seconds) s"
     case .awaitOutcome: "await outcome"
     case .replay(let reply): "replay \(reply.status)"
-    case .record(let reservation): "record, \(reservation.uses.count) uses"
+    case .awaitRole(let key): "await role for \(word(key.extent))"
+    case .record(let reservation, let power): "record, \(reservation.uses.count) uses\(word(power))"
     case .signAndForward(let entry): "sign \(entry)"
     case .finish(_, let outcome, _): "finish \(outcome.kind)"
     case .refuse(let rebuff): "refuse: \(word(rebuff))"
@@ -174,6 +175,7 @@ func word(_ action: consuming Corridor.Action) -> String {
 func word(_ rebuff: Rebuff) -> String {
     switch rebuff {
     case .unidentified: "unidentified"
+    case .unknownAccount(let account): "unknown account \(account)"
     case .unrecognized: "unrecognized"
     case .unread: "unread"
     case .denied: "denied"
@@ -183,6 +185,7 @@ func word(_ rebuff: Rebuff) -> String {
     case .ended(let id): "ended \(id)"
     case .notAsked: "not asked"
     case .outcomeUnknown(let wasSent): "outcome unknown\(wasSent ? ", sent" : "")"
+    case .unscoped(let why): "unscoped: \(why)"
     case .fault(let fault): "fault \(fault)"
     }
 }
@@ -191,4 +194,24 @@ func outcome(_ kind: Outcome.Kind) -> Outcome {
     Outcome(
         kind: kind, status: kind == .answered ? 200 : nil, awsRequestID: nil, awsExtendedRequestID: nil,
         error: nil, bytesSent: 1, bytesReceived: 1, elapsed: .milliseconds(3))
+}
+
+func word(_ extent: RoleSessionKey.Extent) -> String {
+    switch extent {
+    case .statements(let prefixes): "statements of \(prefixes.joined(separator: " "))"
+    case .grant(let id, _): "\(id)"
+    case .call: "the call"
+    case .identity: "the agent's name"
+    }
+}
+
+/// With what the call is signed, if not just with the gateway's own credentials.
+func word(_ power: RoleSessionBook.Power) -> String {
+    switch power {
+    case .signer(let signer):
+        ", as \(signer.credentials.accessKeyID) for \(signer.record.extent)"
+            + (signer.record.why.map { " (\($0))" } ?? "")
+    case .own(let why): why.map { ", not scoped down (\($0))" } ?? ""
+    case .comes, .refused, .unavailable: ", nothing to sign with"
+    }
 }

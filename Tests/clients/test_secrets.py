@@ -76,7 +76,8 @@ def place(request, gate_folder):
         extra |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
     with Verifier(KEYS, responder=lambda _: (200, [], b"{}")) as verifier:
         verifier.expect("all", least=0, most=99)
-        gate = Gate(gate_folder, verifier.url, keys=KEYS, options=options, environment=extra)
+        # Its own keys sign here; those of sessions are searched for by test_downscope.py.
+        gate = Gate(gate_folder, verifier.url, keys=KEYS, options=(*options, "--downscope", "off"), environment=extra)
         gate.write_policies(asks=POLICY, agents=AGENTS, approvers=APPROVERS)
         gate.start()
         yield gate, verifier

@@ -46,6 +46,7 @@ class Arrival:
     body_bytes: int = 0
     body_sha256: str = ""
     invocation: str | None = None
+    access_key: str = ""
     violations: list[str] = field(default_factory=list)
     expectation: str | None = None
     status: int | None = None
@@ -77,7 +78,7 @@ class Fault:
 class Verifier:
     """The server. Use as a context manager, or `start` and `stop`."""
 
-    def __init__(self, keys: sigv4check.Keys, moto: tuple[str, int] | None = None, responder: Responder | None = None,
+    def __init__(self, keys: sigv4check.Keys | Callable[[str], sigv4check.Keys], moto: tuple[str, int] | None = None, responder: Responder | None = None,
                  regions: tuple[str, ...] = ("us-east-1",), tls_folder: Path | None = None):
         self.keys, self.moto, self.responder, self.regions = keys, moto, responder, set(regions)
         self.arrivals: list[Arrival] = []
@@ -225,7 +226,7 @@ class Verifier:
 
     def _answer(self, sock: socket.socket, arrival: Arrival, request: Request) -> bool:
         self._describe(arrival, request)
-        arrival.violations += sigv4check.check(request, self.keys, self.regions, arrival.service)
+        arrival.violations += sigv4check.check(request, self._keys_of(arrival), self.regions, arrival.service)
         self._note(arrival, request)
         if arrival.violations:
             arrival.status = 403
@@ -248,6 +249,10 @@ class Verifier:
             return False
         return True
 
+    def _keys_of(self, arrival: Arrival) -> sigv4check.Keys:
+        """The gateway's keys; where they are many, those of the access key id that signed."""
+        return self.keys(arrival.access_key) if callable(self.keys) else self.keys
+
     def _describe(self, arrival: Arrival, request: Request) -> None:
         arrival.method, arrival.path, arrival.query = request.method, request.path, request.query
         arrival.headers = request.headers
@@ -260,7 +265,8 @@ class Verifier:
         except ValueError as error:
             raise Malformed(f"body: {error}") from error
         scope = sigv4check.read_scope(request)
-        arrival.region = "" if isinstance(scope, str) else scope.region
+        if not isinstance(scope, str):
+            arrival.region, arrival.access_key = scope.region, scope.access_key
 
     def _note(self, arrival: Arrival, request: Request | None) -> None:
         """Writes the arrival down, before anything is answered or forwarded."""

@@ -64,13 +64,15 @@ def test_the_environment_is_whole_and_nothing_of_the_users_own_is_in_it(gate):
     assert "canary" not in json.dumps(seen) and "AKIA" not in json.dumps(seen)
     wanted = {"AWS_ENDPOINT_URL": gate.url, "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
               "AWS_EC2_METADATA_DISABLED": "true", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-              "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH": "true", "AWS_DEFAULT_OUTPUT": "json"}
+              "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH": "true", "AWS_DEFAULT_OUTPUT": "json", "AWS_ALLOW_HTTP": "true",
+              "S3_ENDPOINT_URL": gate.url}
     assert {name: seen.get(name) for name in wanted} == wanted
     assert seen["AWS_ACCESS_KEY_ID"].startswith("CSAK") and seen["COUNTERSIGN_SESSION"].startswith("ses-")
     assert "127.0.0.1" in seen["NO_PROXY"] and seen["no_proxy"] == seen["NO_PROXY"]
     names = {name for name in seen if name.startswith("AWS_")}
-    assert names == set(wanted) | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE",
-                                   "AWS_SHARED_CREDENTIALS_FILE", "AWS_PAGER"}, names
+    own = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE",
+           "AWS_SHARED_CREDENTIALS_FILE", "AWS_PAGER"}
+    assert names == set(wanted) - {"S3_ENDPOINT_URL"} | own, names
     assert "addressing_style = path" in config and gate.url in config and credentials == ""
     assert seen["AWS_SECRET_ACCESS_KEY"] not in config
     assert stat.S_IMODE(folder_mode) == 0o700

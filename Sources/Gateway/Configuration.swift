@@ -34,7 +34,9 @@ package struct Configuration: Sendable, Hashable {
     /// The settings by their long flag names; a list only for `listen` and `resource-host`.
     package static let keys = [
         "account", "agent", "agent-socket", "allow-same-uid", "ca-bundle", "control-group", "control-socket",
-        "credential-process", "downscope", "key-lifetime", "listen", "log-durability", "log-reserve", "mode",
+        "credential-process", "downscope", "key-lifetime", "laptop", "listen", "log-durability",
+        "log-reserve",
+        "mode",
         "policies",
         "profile",
         "region",
@@ -51,6 +53,8 @@ package struct Configuration: Sendable, Hashable {
     package let controlGroup: String?
     package let agentSocket: String
     package let allowsSameUID: Bool
+    /// One person on their own machine.
+    package let isLaptop: Bool
     package let upstream: RecognitionSetting.Upstream
     /// Which of AWS's hosts are dialled.
     package let variant: EndpointVariant
@@ -92,7 +96,8 @@ package struct Configuration: Sendable, Hashable {
         }
         self.doors = doors
         let home = environment["HOME"] ?? "/"
-        policies = settings.text("policies") ?? "/etc/countersign/policies"
+        isLaptop = try settings.flag("laptop")
+        policies = settings.text("policies") ?? standardPolicies(isLaptop, environment)
         state =
             settings.text("state") ?? environment["STATE_DIRECTORY"]
             ?? (environment["XDG_STATE_HOME"] ?? "\(home)/.local/state") + "/countersign"
@@ -106,7 +111,7 @@ package struct Configuration: Sendable, Hashable {
         case let other:
             throw ConfigurationError("mode: `\(shown(other))` is neither enforce nor observe")
         }
-        allowsSameUID = try settings.flag("allow-same-uid")
+        allowsSameUID = try settings.flag("allow-same-uid") || isLaptop
         upstream =
             try settings.text("upstream").map { text throws(ConfigurationError) in
                 try upstreamSetting(text, key: "upstream")
@@ -280,6 +285,13 @@ private func isLoopback(_ host: String) -> Bool {
     let octets = host.split(separator: ".", omittingEmptySubsequences: false)
     if octets.count == 4, octets.allSatisfy({ UInt8($0) != nil }) { return octets[0] == "127" }
     return host == "::1"
+}
+
+/// The policies' folder where none is named.
+private func standardPolicies(_ isLaptop: Bool, _ environment: [String: String]) -> String {
+    guard isLaptop else { return "/etc/countersign/policies" }
+    let settings = environment["XDG_CONFIG_HOME"] ?? (environment["HOME"] ?? "") + "/.config"
+    return "\(settings)/countersign/policies"
 }
 
 private func lifetime(_ text: String) throws(ConfigurationError) -> Duration {

@@ -44,8 +44,7 @@ package func serve(_ configuration: Configuration, out: @escaping @Sendable (Str
     defer { speaker.end() }
     let signals = blockSignals([SIGTERM, SIGINT, SIGHUP])
     let clock = Clock()
-    let mark = PolicyWatch.mark(of: configuration.policies)
-    let policy = try loadPolicies(configuration.policies)
+    let (mark, policy) = try policiesAtStart(configuration, speaker)
     try makePrivateFolder(configuration.state)
     for socket in [configuration.controlSocket, configuration.agentSocket] {
         try makeSocketFolder(socket, state: configuration.state)
@@ -116,6 +115,19 @@ private func credentials(
     }
 }
 
+private func policiesAtStart(
+    _ configuration: Configuration, _ speaker: Speaker
+) throws -> (PolicyFolder.Mark?, PolicySet) {
+    let path = configuration.policies
+    if configuration.isLaptop, try Laptop.makePolicies(in: path) {
+        speaker.say("countersign: made a starter policy in \(path)")
+    }
+    let mark = PolicyWatch.mark(of: path)
+    let policy = try loadPolicies(path)
+    if configuration.isLaptop { try Laptop.checkApprovers(policy) }
+    return (mark, policy)
+}
+
 extension Gateway {
     /// Closes what a crash left open, opens sessions and listeners, and says where they are.
     fileprivate func open(_ fold: Fold) throws -> [Listener] {
@@ -165,7 +177,9 @@ extension Gateway {
         case .fixed(let authority, let usesTLS):
             out("  upstream: \(usesTLS ? "https" : "http")://\(authority)")
         }
-        if configuration.allowsSameUID {
+        if configuration.isLaptop {
+            Laptop.banner.forEach(out)
+        } else if configuration.allowsSameUID {
             out(
                 "  WARNING: --allow-same-uid: an approver may answer from the agent's own uid. A "
                     + "seat belt, not a lock."

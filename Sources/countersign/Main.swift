@@ -11,7 +11,8 @@ struct Countersign: ParsableCommand {
             + "human allowed them.",
         version: gateVersion,
         subcommands: [
-            Serve.self, Run.self, Env.self, SessionCommand.self, Wait.self, Inbox.self, Show.self,
+            Serve.self, Run.self, Sandboxed.self, Env.self, SessionCommand.self, Wait.self, Inbox.self,
+            Show.self,
             Approve.self, Deny.self, Grants.self,
             Log.self, PolicyCommand.self, CatalogCommand.self, Debug.self,
         ])

@@ -63,27 +63,76 @@ struct Run: ParsableCommand {
     var fetchKeys = false
     @Flag(help: "When the command fails, print its approvals as one JSON object on standard error.")
     var json = false
+    @Flag(help: "In a sandbox: it sees the system, the work folder and the gate; no network but that.")
+    var sandbox = false
+    @Option(help: "With --sandbox: a file or folder that it may read; may be repeated.") var read: [String] =
+        []
+    @Option(help: "With --sandbox: one that it may also write; may be repeated.") var write: [String] = []
     @Argument(parsing: .postTerminator, help: "The command, after --.") var command: [String] = []
 
     func validate() throws {
         guard !command.isEmpty else { throw ValidationError("give the command after --") }
+        guard sandbox || read.isEmpty && write.isEmpty else {
+            throw ValidationError("--read and --write are for --sandbox")
+        }
     }
 
     func run() throws {
+        if sandbox, let fault = sandboxFault() {
+            complain(fault)
+            throw Exit.cannotTell
+        }
         let client = try sockets.agents()
         let opened = try session.open(client)
         let folder = try orCannotTell { try RunFolder(session: opened) }
         defer { folder.remove() }
-        let environment = try orCannotTell {
+        var environment = try orCannotTell {
             try AgentEnvironment(session: opened, files: folder.path, fetchesKeys: fetchKeys)
                 .over(processEnvironment())
         }
         fflush(nil)
-        let (code, fault) = runInForeground(command, environment: environment)
+        let (code, fault): (Int32, String?)
+        if sandbox {
+            let box = try orCannotTell { try boxed(opened, in: folder, &environment) }
+            (code, fault) = runInForeground(
+                box.command, environment: environment, information: box.information)
+        } else {
+            (code, fault) = runInForeground(command, environment: environment)
+        }
         if let fault { complain(fault) }
         guard code != 0 else { return }
         if fault == nil { tellApprovals(client, opened) }
         throw ExitCode(code)
+    }
+
+    /// The command in a sandbox, and the pipe by which that says who it is.
+    private func boxed(
+        _ opened: JSON, in folder: RunFolder, _ environment: inout [String: String]
+    ) throws -> (command: [String], information: (read: Int32, write: Int32)) {
+        let configuration = try sockets.configuration()
+        let prefix = "http://127.0.0.1:"
+        guard let endpoint = opened["endpoint"]?.string, endpoint.hasPrefix(prefix),
+            let port = UInt16(endpoint.dropFirst(prefix.count))
+        else { throw ConfigurationError("--sandbox needs a listener of the gate at 127.0.0.1") }
+        let socket = "\(folder.path)/gate.sock"
+        _ = try SocketRelay(at: .unix(path: socket), to: .loopback(port: port))
+        let sandbox = try Sandbox.ofRun(
+            in: folder.path, readable: read, writable: write, configuration: configuration)
+        // Doors to other services of the user's that are not there any more.
+        for name in ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DOCKER_HOST"] {
+            environment[name] = nil
+        }
+        environment["TMPDIR"] = "/tmp"
+        environment["COUNTERSIGN_AGENT_SOCKET"] = sandbox.agentSocket
+        environment["COUNTERSIGN_CONTROL_SOCKET"] = nil
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0, fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 else {
+            throw ConfigurationError("no pipe could be made")
+        }
+        let command =
+            ["bwrap", "--info-fd", "\(ends[1])"] + (try sandbox.arguments())
+            + ["--", ownProgram(), "sandboxed", "--port", "\(port)", "--socket", socket, "--"] + command
+        return (command, (ends[0], ends[1]))
     }
 
     /// A gate that is gone has nothing to add to a command's failure.
@@ -94,9 +143,24 @@ struct Run: ParsableCommand {
         if json {
             let line = Array(
                 (JSON.object([.init("approvals", found["approvals"] ?? .null)]).text + "\n").utf8)
-            _ = write(STDERR_FILENO, line, line.count)
+            _ = Glibc.write(STDERR_FILENO, line, line.count)
         } else {
             for line in approvalLines(found, since: since) { complain(line) }
         }
+    }
+}
+
+/// What runs first in a sandbox: the inner end of the way to the gate, and then the command.
+struct Sandboxed: ParsableCommand {
+    static let configuration = CommandConfiguration(shouldDisplay: false)
+    @Option var port: UInt16
+    @Option var socket: String
+    @Argument(parsing: .postTerminator) var command: [String]
+
+    func run() throws {
+        _ = try orCannotTell { try SocketRelay(at: .loopback(port: port), to: .unix(path: socket)) }
+        let (code, fault) = runInForeground(command, environment: processEnvironment())
+        if let fault { complain(fault) }
+        throw ExitCode(code)
     }
 }

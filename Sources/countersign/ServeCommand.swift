@@ -73,6 +73,8 @@ struct Serve: ParsableCommand {
     @Option(help: "Free disk space that is kept, such as 64MiB: below it nothing is signed.")
     var logReserve: String?
     @Option(help: "How long issued keys are good at most, 15m to 24h (default 12h).") var keyLifetime: String?
+    @Flag(help: "For one person on their own machine: they are the sole approver; a starter policy if none.")
+    var laptop = false
     @Flag(help: "Let an approver answer from the agent's own uid. For a laptop: a seat belt, not a lock.")
     var allowSameUid = false
     @Flag(help: "Print each thing that is said as one JSON object: {\"message\":\"…\"}.") var json = false
@@ -94,6 +96,7 @@ struct Serve: ParsableCommand {
         if !resourceHost.isEmpty { flags["resource-host"] = resourceHost }
         if useFips { flags["use-fips"] = ["true"] }
         if useDualStack { flags["use-dual-stack"] = ["true"] }
+        if laptop { flags["laptop"] = ["true"] }
         if allowSameUid { flags["allow-same-uid"] = ["true"] }
         let configuration = try orCannotTell { try Configuration.load(flags: flags, file: config) }
         try orCannotTell {

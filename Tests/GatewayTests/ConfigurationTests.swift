@@ -38,6 +38,7 @@ private func refusal(
             "resource-host": "apigatewaymanagementapi=a1b2c3.execute-api.eu-west-1.amazonaws.com/prod",
             "use-dual-stack": "true", "use-fips": "true", "mode": "observe", "key-lifetime": "2h",
             "downscope": "off", "role": "arn:aws:iam::123456789012:role/team/gateway",
+            "laptop": "true",
         ]
         let value = values[key] ?? "/somewhere/\(key)"
         let variable = "COUNTERSIGN_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()

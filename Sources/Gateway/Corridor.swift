@@ -62,6 +62,8 @@ struct Corridor {
         case awaitRole(RoleSessionKey)
         case record(Reservation, RoleSessionBook.Power)
         case signAndForward(EntryID)
+        /// Nothing is sent: the gate itself gives the role that was asked for.
+        case answerRole(RoleRequest, EntryID)
         case finish(Sending, Outcome, StoredReply?)
         case refuse(Rebuff)
         /// The client is gone and nothing was sent: give back what `Sending` claimed, if anything.
@@ -72,6 +74,8 @@ struct Corridor {
     }
 
     private(set) var state = State.arriving
+    /// The role that the call asks for, when the gate gives it.
+    private var role: RoleRequest?
     private var userAgent: String?
     /// Who calls, once identified.
     private(set) var caller: Caller?
@@ -106,6 +110,7 @@ struct Corridor {
         case (.assuming(let call, let caller), .assumed): return judge(call, caller, of: &desk, now: now)
         case (.recording(let sending), .durable(let entry)):
             state = .sent(sending)
+            if let role { return .answerRole(role, entry) }
             return .signAndForward(entry)
         case (.sent(let sending), .outcome(let outcome, let reply)):
             state = .left
@@ -163,9 +168,10 @@ struct Corridor {
         _ call: Call, _ allowance: Allowance, _ caller: Caller, _ key: SendKey?, of desk: inout Desk,
         now: Instant
     ) -> Action {
-        let power = desk.power(for: call.meaning, allowance, caller, at: now)
+        do { role = try RoleRequest(call.meaning, of: caller) } catch { return refuse(.roleUnlike(error)) }
+        let power = role == nil ? desk.power(for: call.meaning, allowance, caller, at: now) : .unneeded
         switch power {
-        case .signer, .own: break
+        case .signer, .own, .unneeded: break
         case .comes(let role):
             state = .assuming(call, caller)
             return .awaitRole(role)

@@ -147,6 +147,7 @@ private final class DryPassage: @unchecked Sendable {
         case .awaitRole: decided()
         case .record: decided()
         case .signAndForward: decided()
+        case .answerRole: decided()
         case .finish: decided()
         case .refuse: decided()
         case .withdraw: decided()

@@ -64,6 +64,7 @@ final class Passage: @unchecked Sendable {
             leaveQueues()
             record(reservation, power)
         case .signAndForward(let entry): signAndForward(entry)
+        case .answerRole(let role, let entry): answer(role, entry)
         case .finish(let sending, let outcome, let reply): finish(sending, outcome, reply)
         case .refuse(let rebuff):
             leaveQueues()
@@ -154,6 +155,7 @@ final class Passage: @unchecked Sendable {
             own = Result { () throws(CredentialError) in
                 try gateway.credentials(of: corridor.caller).current(at: gateway.clock.wall)
             }
+        case .unneeded: signedAs = SignedAs(extent: .none, why: "answered by Countersign, not sent")
         // INVARIANT: the corridor records nothing with these; were it to, there is nothing to sign with.
         case .comes, .refused, .unavailable: break
         }
@@ -211,6 +213,19 @@ final class Passage: @unchecked Sendable {
             gateway.log.drop(id)
             fault = error is LogError ? .defect : .credentials("\(error)")
             take(.outcome(.notSent("\(error)"), nil))
+        }
+    }
+
+    /// The role that the call asks for, in keys of this host; the call itself goes nowhere.
+    private func answer(_ role: RoleRequest, _ id: EntryID) {
+        gateway.log.drop(id)
+        guard let caller = corridor.caller else { return }
+        do {
+            let reply = try gateway.assumed(role, by: caller, request: corridor.request)
+            take(.outcome(.answeredHere(byteCount: reply.body.count), reply))
+        } catch {
+            fault = .defect
+            take(.outcome(.notSent("no keys can stand for the role: \(error)"), nil))
         }
     }
 
@@ -311,6 +326,13 @@ func peerText(_ peer: Peer) -> String {
 }
 
 extension Outcome {
+    /// The gate answered, and AWS was not asked.
+    static func answeredHere(byteCount: Int) -> Outcome {
+        Outcome(
+            kind: .answered, status: 200, awsRequestID: nil, awsExtendedRequestID: nil, error: nil,
+            bytesSent: 0, bytesReceived: byteCount, elapsed: .zero)
+    }
+
     /// Nothing was sent, and why.
     static func notSent(_ why: String) -> Outcome {
         Outcome(

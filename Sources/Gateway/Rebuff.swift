@@ -14,6 +14,8 @@ enum Rebuff {
     /// Its body did not come, or not as it was announced.
     case unread(RequestFault)
     case denied(Denial, Caller)
+    /// The role that it asks for cannot be given as it asks for it.
+    case roleUnlike(RoleRequestError)
     /// Its session is closed, or was never one of this gate's.
     case sessionOver(SessionID, Session.Closing?)
     /// It waits for a human, and its client cannot be held longer.
@@ -96,6 +98,7 @@ func words(for rebuff: Rebuff, desk: Desk, now: Instant, shape: AnswerShape) -> 
         return Answer(
             status: 403, code: denied,
             message: text(denial, caller, owner: desk.policy.agents[caller.agent]?.owner))
+    case .roleUnlike(let error): return Answer(status: 403, code: denied, message: error.text)
     case .sessionOver(let id, let closing):
         return Answer(status: 403, code: "SessionClosed", message: text(id, closing, now: now))
     case .waiting(let id): return waiting(id, desk: desk, now: now)
@@ -234,7 +237,7 @@ func words(_ reason: Denial.Reason) -> String {
     case .statement(let id): "denied by \(id)"
     case .byDefault: "no statement allows it"
     case .unknownResource: "the request does not name the resource"
-    case .vendsCredentials: "its reply holds credentials, and no statement allows the action by its name"
+    case .vendsCredentials: "its reply holds credentials good past the gate: a statement must name the action"
     case .limit(let reach): reach.advice
     case .barred(let bar): words(bar)
     }

@@ -118,6 +118,8 @@ struct RoleSessionBook {
         /// operator's.
         case refused(why: String)
         case unavailable(why: String)
+        /// Nothing: the gate answers the call itself.
+        case unneeded
     }
 
     private enum State {

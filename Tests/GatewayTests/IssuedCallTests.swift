@@ -12,8 +12,8 @@ private struct Stand {
     var desk: Desk
     let keys: IssuedKeys
 
-    init() throws {
-        desk = try makeDesk()
+    init(_ policy: String = standing) throws {
+        desk = try makeDesk(policy)
         let key = try #require(HostKey(bytes: [UInt8](repeating: 3, count: 32)))
         desk.keys = KeyRing(key)
         let agent = try AgentName(parsing: "support-7")
@@ -44,6 +44,28 @@ private struct Stand {
                 expiration: nil), at: date, keys: SigningKeys())
         return RequestHead(
             method: "POST", target: "/", fields: [HeaderField("host", "127.0.0.1:8990")] + signed.fields)
+    }
+
+    /// A call of STS with `form`, signed or not.
+    func roleCall(_ form: String, isSigned: Bool = true) -> (head: RequestHead, body: [UInt8]) {
+        let body = Array(("Action=AssumeRole&Version=2011-06-15&" + form).utf8)
+        let fields = [
+            HeaderField("content-type", "application/x-www-form-urlencoded"),
+            HeaderField("content-length", "\(body.count)"),
+        ]
+        let host = HeaderField("host", "127.0.0.1:8990")
+        guard isSigned else {
+            return (RequestHead(method: "POST", target: "/", fields: [host] + fields), body)
+        }
+        let signed = signByHeaders(
+            SigningInput(
+                method: "POST", path: "/", query: "", pathRule: .normalized, authority: host.value,
+                fields: fields, payload: sha256(body), sendsPayloadHash: false, region: "us-east-1",
+                service: "sts"),
+            with: Credentials(
+                accessKeyID: keys.accessKeyID, secretKey: keys.secretKey, sessionToken: keys.sessionToken,
+                expiration: nil), at: noon, keys: SigningKeys())
+        return (RequestHead(method: "POST", target: "/", fields: [host] + signed.fields), body)
     }
 
     /// What the corridor does with `head` and then `body`, and whom it takes for the caller.
@@ -126,6 +148,39 @@ private struct Stand {
             #expect(answer.message.contains(part), "\(answer.message)")
             // The codes that clients know for these faults make them try again.
             #expect(answer.status == 403 && answer.code == "AccessDeniedException")
+        }
+    }
+
+    @Test func `a role that policy names is given by the gate, and not as more than was asked for`() throws {
+        let role = "arn:aws:iam::444455556666:role/deploy"
+        var stand = try Stand(
+            """
+            Countersign: 1
+            Id: roles
+            Agents: ["*"]
+            Statement:
+              - {Sid: Role, Effect: Allow, Action: "sts:AssumeRole", Resource: "\(role)"}
+            """)
+        let plain = "RoleArn=\(role)&RoleSessionName=x"
+        for (form, expected) in [
+            (plain, "give \(role) for 3600 s 4"),
+            (plain + "&DurationSeconds=900", "give \(role) for 900 s 4"),
+            (plain + "&DurationSeconds=899", #"refuse: role unlike: ["DurationSeconds"]"#),
+            (plain + "&DurationSeconds=43201", #"refuse: role unlike: ["DurationSeconds"]"#),
+            (plain + "&Policy=%7B%7D", #"refuse: role unlike: ["Policy"]"#),
+            (plain + "&ExternalId=x1", #"refuse: role unlike: ["ExternalId"]"#),
+            ("RoleArn=arn:aws:iam::444455556666:role/other&RoleSessionName=x", "refuse: denied"),
+        ] {
+            let (head, body) = stand.roleCall(form)
+            var corridor = Corridor(request: RequestID(random: 1))
+            let binding = try binding()
+            _ = corridor.step(.head(head, wall: noon), at: binding, of: &stand.desk, now: noon)
+            var action = word(corridor.step(.body(body), at: binding, of: &stand.desk, now: noon))
+            if action == "record, 0 uses" {
+                action = word(
+                    corridor.step(.durable(EntryID(seq: 4)), at: binding, of: &stand.desk, now: noon))
+            }
+            #expect(action == expected, "\(form)")
         }
     }
 }

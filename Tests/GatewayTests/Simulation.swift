@@ -310,6 +310,7 @@ final class World {
                 decided[sending.request] = (client.agent.agent, now)
             }
         case .signAndForward: send(id)
+        case .answerRole: throw Unexpected()
         case .finish(let sending, let outcome, _): try finish(sending, outcome)
         case .withdraw(let sending):
             if let sending { try finish(sending, outcome(.notSent)) } else { clients[id] = nil }

@@ -164,6 +164,8 @@ func word(_ action: consuming Corridor.Action) -> String {
     case .awaitRole(let key): "await role for \(word(key.extent))"
     case .record(let reservation, let power): "record, \(reservation.uses.count) uses\(word(power))"
     case .signAndForward(let entry): "sign \(entry)"
+    case .answerRole(let role, let entry):
+        "give \(role.role) for \(role.duration.components.seconds) s \(entry)"
     case .finish(_, let outcome, _): "finish \(outcome.kind)"
     case .refuse(let rebuff): "refuse: \(word(rebuff))"
     case .withdraw(let sending): sending == nil ? "withdraw" : "withdraw what was claimed"
@@ -179,6 +181,7 @@ func word(_ rebuff: Rebuff) -> String {
     case .unrecognized: "unrecognized"
     case .unread: "unread"
     case .denied: "denied"
+    case .roleUnlike(let error): "role unlike: \(error.parameters)"
     case .sessionOver: "session over"
     case .waiting(let id): "waiting \(id)"
     case .alreadyDenied(let id): "already denied \(id)"
@@ -208,6 +211,7 @@ func word(_ extent: RoleSessionKey.Extent) -> String {
 /// With what the call is signed, if not just with the gateway's own credentials.
 func word(_ power: RoleSessionBook.Power) -> String {
     switch power {
+    case .unneeded: ""
     case .signer(let signer):
         ", as \(signer.credentials.accessKeyID) for \(signer.record.extent)"
             + (signer.record.why.map { " (\($0))" } ?? "")

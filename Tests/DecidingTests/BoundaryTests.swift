@@ -71,6 +71,19 @@ import Vocabulary
         #expect(boundary.notes.map { $0.prefix(6) } == ["test/C"])
     }
 
+    @Test func `a denial of what the gateway's own variables name is left out, and told`() throws {
+        let boundary = try Self.boundary(
+            """
+            - {Sid: A, Effect: Allow, Action: "s3:*", Resource: "*"}
+            - Sid: B
+              Effect: Deny
+              Action: s3:PutObject
+              Resource: "arn:aws:s3:::home/${countersign:Agent}/*"
+            """)
+        #expect(!Self.text(boundary).contains("s3:PutObject"))
+        #expect(boundary.notes.map { $0.prefix(6) } == ["test/B"])
+    }
+
     @Test func `a denial to the only agents that may do something stays`() throws {
         let boundary = try Self.boundary(
             """

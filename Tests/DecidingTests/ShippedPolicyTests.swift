@@ -106,13 +106,14 @@ import Vocabulary
             contentsOf: Fixtures.root.appendingPathComponent("docs/policy.md"), encoding: .utf8)
         let blocks = page.components(separatedBy: "```yaml\n").dropFirst()
             .map { String($0.components(separatedBy: "```")[0]) }
-        try #require(blocks.count == 5)
+        try #require(blocks.count == 6)
         let reader = #"{"Version": "2012-10-17", "Statement": []}"#
         let set = try PolicySet.load(
             files: [
                 PolicyFile("orders.yaml", blocks[0]), PolicyFile("folders.yaml", blocks[1]),
                 PolicyFile("pace.yaml", blocks[2]), PolicyFile("agents.yaml", blocks[3]),
-                PolicyFile("approvers.yaml", blocks[4]), PolicyFile("reader.json", reader),
+                PolicyFile("approvers.yaml", blocks[4]), PolicyFile("accounts.yaml", blocks[5]),
+                PolicyFile("reader.json", reader),
             ], actions: ActionNames(Catalog.builtIn))
         #expect(try set.says("dynamodb:GetItem") == "allow orders/Read")
         #expect(try set.says("dynamodb:DeleteItem") == "ask orders/DeletesAsk")
@@ -139,5 +140,6 @@ import Vocabulary
         #expect(Array(found.prefix(3)) == Array(paced.map(\.says).prefix(3)))
         #expect(found.last == "allow pace/Write", "of a statement that is not there nothing is used")
         #expect(set.agents.agents(forUID: 1501).map(\.owner) == ["mia@example.com"])
+        #expect(set.accounts["111122223333"]?.name == "orders-prod")
     }
 }

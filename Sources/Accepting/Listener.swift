@@ -22,7 +22,7 @@ package enum ListenAddress: Hashable, Sendable {
 }
 
 /// Why a listener did not open.
-package enum ListenError: Error, Hashable, Sendable {
+package enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Only 127.0.0.0/8 and ::1, written as digits, are listened on.
     case notLoopback(String)
     /// Another process, or this one, listens there.
@@ -33,6 +33,18 @@ package enum ListenError: Error, Hashable, Sendable {
     case pathTooLong(String)
     /// The system said no; `call` names the system call, `errno` the reason.
     case system(call: String, errno: Int32)
+
+    /// What is wrong, for the operator.
+    package var description: String {
+        switch self {
+        case .notLoopback(let host): "`\(shown(host))` is not a loopback address written in digits"
+        case .inUse(let place): "another process listens on \(place) already"
+        case .notASocket(let path): "`\(shown(path))` is there and is no socket: it is left as it is"
+        case .pathTooLong(let path): "`\(shown(path))` is empty or too long for a socket: 107 bytes fit"
+        case .system(let call, let errno):
+            "no listener could be opened: \(call): \(String(cString: strerror(errno)))"
+        }
+    }
 }
 
 /// An open door. All its connections live on one loop.

@@ -170,7 +170,7 @@ def test_the_client_has_only_the_agents_environment(folder):
     assert lines == {"AWS_ACCESS_KEY_ID": "unsigned", "AWS_SECRET_ACCESS_KEY": "unsigned", "AWS_CONFIG_FILE": "/dev/null",
                      "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true",
                      "AWS_DISABLE_HOST_PREFIX_INJECTION": "true", "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH": "true",
-                     "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+                     "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def test_boto3_a_call_in_a_loop_is_one_with_its_count(folder):
